@@ -1,0 +1,143 @@
+//! The reference meaning of a policy: what happens to one packet.
+
+use super::flow::RuleSet;
+use super::{
+    Action, Direction, Packet, Path, Placement, State, StateMode, Verdict, baseline_rules,
+};
+use crate::net::{icmp, protocol};
+
+/// What happens to a packet, and what in the policy says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// The policy does not speak of this packet, and it passes.
+    Ungoverned,
+    /// The tracking stage: a stateless firewall takes the packet out of tracking.
+    Tracking(StateMode),
+    /// A host's own loopback traffic passes.
+    Loopback,
+    /// Connection tracking knows the flow: the packet passes.
+    Tracked,
+    /// Connection tracking found no flow that it fits: dropped.
+    Invalid,
+    /// The baseline's rule of that name allows it.
+    Baseline(String),
+    /// It is a reply to a flow that the rule with that index, or a default, allows (stateless).
+    Return(Option<usize>),
+    /// It is an ICMP error to an address that has flows (stateless).
+    Related,
+    /// The rule with that index decides.
+    Rule(usize, Verdict),
+    /// No rule matches; the direction's default decides.
+    Default(Direction, Verdict),
+}
+
+impl Decision {
+    /// Gives what finally happens.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Decision::Tracking(StateMode::Stateless) => Verdict::Untrack,
+            Decision::Invalid => Verdict::Drop,
+            Decision::Rule(_, verdict) | Decision::Default(_, verdict) => *verdict,
+            _ => Verdict::Accept,
+        }
+    }
+}
+
+/// Decides whether a flow may be opened by this packet in that direction: the action, and the index of
+/// the rule, or `None` for the default.
+pub fn decide_flow(policy: &RuleSet, way: Direction, packet: &Packet) -> (Action, Option<usize>) {
+    let matches = |rule: &super::flow::Rule| {
+        rule.direction == way
+            && rule.l4.contains(packet.protocol, packet.source_port, packet.destination_port)
+            && rule.source.contains(packet.source)
+            && rule.destination.contains(packet.destination)
+    };
+    match policy.rules.iter().position(matches) {
+        Some(index) => (policy.rules[index].action, Some(index)),
+        None => (policy.defaults.of(way), None),
+    }
+}
+
+/// Decides a packet at a firewall that stands at `placement` and tracks connections or not.
+pub fn decide(
+    policy: &RuleSet,
+    placement: &Placement,
+    state: StateMode,
+    packet: &Packet,
+) -> Decision {
+    let way = match placement.path(packet.hook, packet.incoming, packet.outgoing) {
+        Path::Ungoverned => return Decision::Ungoverned,
+        Path::Tracking => return Decision::Tracking(state),
+        Path::Loopback(_) if policy.baseline.loopback() => return Decision::Loopback,
+        Path::Loopback(way) | Path::Governed(way) => way,
+    };
+    if state == StateMode::Stateful {
+        match packet.state {
+            State::Established | State::Related => return Decision::Tracked,
+            State::Invalid => return Decision::Invalid,
+            State::New | State::Untracked => {}
+        }
+    }
+    let baseline = baseline_rules(policy.baseline, placement, way);
+    if let Some(rule) = baseline.iter().find(|rule| rule.matches(packet)) {
+        return Decision::Baseline(rule.origins[0].rule.clone());
+    }
+    if state == StateMode::Stateless
+        && let Some(decision) = reply_or_error(policy, way, packet)
+    {
+        return decision;
+    }
+    match decide_flow(policy, way, packet) {
+        (action, Some(rule)) => Decision::Rule(rule, Verdict::of(action, packet.protocol)),
+        (action, None) => Decision::Default(way, Verdict::of(action, packet.protocol)),
+    }
+}
+
+fn reply_or_error(policy: &RuleSet, way: Direction, packet: &Packet) -> Option<Decision> {
+    if let Some(opener) = opener_of(packet) {
+        let (action, rule) = decide_flow(policy, way.reverse(), &opener);
+        let ports = match rule {
+            Some(index) => policy.rules[index].ephemeral.clone(),
+            None => policy.ephemeral(way.reverse()),
+        };
+        let to_initiator =
+            !protocol::has_ports(packet.protocol) || ports.contains(packet.destination_port);
+        let flags = packet.protocol != protocol::TCP
+            || super::packet::TcpFlags::AckOrRst.admits(packet.protocol, packet.tcp_flags);
+        if action == Action::Allow && to_initiator && flags {
+            return Some(Decision::Return(rule));
+        }
+    }
+    let errors = match packet.family() {
+        crate::net::Family::V4 => protocol::ICMP,
+        crate::net::Family::V6 => protocol::ICMPV6,
+    };
+    let is_error = packet.protocol == errors
+        && icmp::errors(packet.family()).contains(packet.destination_port);
+    (is_error && policy.endpoints(way).contains(packet.destination)).then_some(Decision::Related)
+}
+
+/// The packet that would have opened the flow that this one is a reply in.
+///
+/// Replies of ICMP are those of echo and timestamp; an error or any other ICMP message is no reply.
+fn opener_of(packet: &Packet) -> Option<Packet> {
+    let family = packet.family();
+    let (source_port, destination_port) = match packet.protocol {
+        protocol::ICMP | protocol::ICMPV6 => {
+            let (ty, code) = icmp::split(packet.destination_port);
+            let own = (packet.protocol == protocol::ICMP) == (family == crate::net::Family::V4);
+            let request = icmp::requests(family)
+                .iter()
+                .find(|request| own && icmp::reply_of(family, **request) == Some(ty))?;
+            (packet.source_port, icmp::word(*request, code))
+        }
+        _ => (packet.destination_port, packet.source_port),
+    };
+    Some(Packet {
+        source: packet.destination,
+        destination: packet.source,
+        source_port,
+        destination_port,
+        ..*packet
+    })
+}

@@ -1,0 +1,118 @@
+//! Flow rules: who may open what.
+
+use super::{Action, Baseline, Direction, L4, Log, Origin};
+use crate::net::{Family, IpSet, PortSet};
+
+/// One rule over the first packets of flows.
+// INVARIANT: no dimension is empty, and a family is in both address sets or in neither.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// What the rule does.
+    pub action: Action,
+    /// Which way the flow is opened.
+    pub direction: Direction,
+    /// Who opens it.
+    pub source: IpSet,
+    /// To whom.
+    pub destination: IpSet,
+    /// With which protocol, ports or ICMP types.
+    pub l4: L4,
+    /// The initiator's ports that replies come back to on a stateless firewall.
+    pub ephemeral: PortSet,
+    /// Whether and how matches are logged.
+    pub log: Option<Log>,
+    /// The policy rules that it stands for; more than one after merging.
+    pub origins: Vec<Origin>,
+}
+
+impl Rule {
+    /// Clears each family that only one of the two address sets has; `None` when nothing is left.
+    pub fn normalized(mut self) -> Option<Self> {
+        for family in Family::BOTH {
+            if !(self.source.has(family) && self.destination.has(family)) {
+                let other = match family {
+                    Family::V4 => Family::V6,
+                    Family::V6 => Family::V4,
+                };
+                self.source = self.source.only(other);
+                self.destination = self.destination.only(other);
+            }
+        }
+        (!self.source.is_empty() && !self.l4.is_empty()).then_some(self)
+    }
+
+    /// Tells whether some packet is matched by both rules.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let shares = |family| match family {
+            Family::V4 => {
+                !self.source.v4.is_disjoint(&other.source.v4)
+                    && !self.destination.v4.is_disjoint(&other.destination.v4)
+            }
+            Family::V6 => {
+                !self.source.v6.is_disjoint(&other.source.v6)
+                    && !self.destination.v6.is_disjoint(&other.destination.v6)
+            }
+        };
+        self.direction == other.direction
+            && self.l4.intersection(&other.l4).is_some()
+            && Family::BOTH.into_iter().any(shares)
+    }
+}
+
+/// A whole policy as flow rules: the first rule that matches decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RuleSet {
+    /// The policy's name: `[a-z][a-z0-9-]*`.
+    pub name: String,
+    /// In order.
+    pub rules: Vec<Rule>,
+    /// What happens to flows that no rule matches, by direction.
+    pub defaults: Defaults,
+    /// What the network itself needs beyond the rules.
+    pub baseline: Baseline,
+    /// The ports that this side's clients open flows from, where a rule does not say its own.
+    pub ephemeral: PortSet,
+}
+
+impl RuleSet {
+    /// Gives the initiator's ports of flows that a direction's default allows: the policy's own
+    /// outbound, and 1024-65535 inbound, for nobody knows what systems remote clients run.
+    pub fn ephemeral(&self, way: Direction) -> PortSet {
+        match way {
+            Direction::Inbound => PortSet::range(1024, u16::MAX),
+            Direction::Outbound => self.ephemeral.clone(),
+        }
+    }
+
+    /// Gives the addresses that packets of a direction may go to as part of an allowed flow: the
+    /// destinations of the direction's allow rules and the sources of the other one's.
+    pub fn endpoints(&self, way: Direction) -> IpSet {
+        if Direction::BOTH.iter().any(|way| self.defaults.of(*way) == Action::Allow) {
+            return IpSet::all();
+        }
+        let allowed = self.rules.iter().filter(|rule| rule.action == Action::Allow);
+        let ends: Vec<_> = allowed
+            .map(|rule| if rule.direction == way { &rule.destination } else { &rule.source })
+            .collect();
+        IpSet::union_all(ends)
+    }
+}
+
+/// An action for each direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Defaults {
+    /// For flows towards the protected side.
+    pub inbound: Action,
+    /// For flows away from it.
+    pub outbound: Action,
+}
+
+impl Defaults {
+    /// Gives the default of a direction.
+    pub fn of(self, direction: Direction) -> Action {
+        match direction {
+            Direction::Inbound => self.inbound,
+            Direction::Outbound => self.outbound,
+        }
+    }
+}

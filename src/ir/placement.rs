@@ -1,0 +1,143 @@
+//! Where a firewall stands, and which of its packets a policy speaks of.
+
+use super::Direction;
+
+/// Where the firewall stands.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// On the machine itself: inbound is to it, outbound is from it.
+    Host,
+    /// Between networks: inbound is forwarded from an outside to an inside interface.
+    Gateway {
+        /// Names of the interfaces to the protected side.
+        inside: Vec<String>,
+        /// Names of the interfaces to the rest.
+        outside: Vec<String>,
+    },
+}
+
+/// Whether the firewall tracks connections.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateMode {
+    /// Replies and related errors pass by connection tracking.
+    Stateful,
+    /// Each packet is decided alone; replies have rules of their own.
+    Stateless,
+}
+
+/// Where in its way through a machine a packet meets rules (netfilter's words).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hook {
+    /// For the machine itself.
+    Input,
+    /// From the machine itself.
+    Output,
+    /// Through the machine.
+    Forward,
+    /// Before connection tracking, for packets that arrive.
+    RawPrerouting,
+    /// Before connection tracking, for packets that the machine sends.
+    RawOutput,
+}
+
+impl Hook {
+    /// Every hook, in the order of their numbers in the proof.
+    pub const ALL: [Hook; 5] =
+        [Hook::Input, Hook::Output, Hook::Forward, Hook::RawPrerouting, Hook::RawOutput];
+
+    /// Tells whether a packet at this hook has an incoming interface.
+    pub fn has_incoming(self) -> bool {
+        matches!(self, Hook::Input | Hook::Forward | Hook::RawPrerouting)
+    }
+
+    /// Tells whether a packet at this hook has an outgoing interface.
+    pub fn has_outgoing(self) -> bool {
+        matches!(self, Hook::Output | Hook::Forward | Hook::RawOutput)
+    }
+}
+
+/// An interface as an index into [`Placement::interfaces`]; the last index is "any other".
+pub type Interface = u16;
+
+/// The loopback interface's name and index.
+pub(crate) const LOOPBACK: (&str, Interface) = ("lo", 0);
+
+/// What a policy says of a packet's way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// The policy's rules of that direction decide.
+    Governed(Direction),
+    /// Between a host's own processes.
+    Loopback(Direction),
+    /// The policy does not speak of it: it passes.
+    Ungoverned,
+    /// The tracking stage of a packet that the policy governs.
+    Tracking,
+}
+
+impl Placement {
+    /// Gives the interfaces that can be told apart: `lo`, then the named ones in order. The index
+    /// after the last stands for any other interface.
+    pub fn interfaces(&self) -> Vec<&str> {
+        let mut names = vec![LOOPBACK.0];
+        if let Placement::Gateway { inside, outside } = self {
+            names.extend(inside.iter().chain(outside).map(String::as_str));
+        }
+        names
+    }
+
+    /// Gives the index of an interface's name, if it can be told apart.
+    pub fn interface(&self, name: &str) -> Option<Interface> {
+        let at = self.interfaces().iter().position(|known| *known == name)?;
+        Interface::try_from(at).ok()
+    }
+
+    /// Gives the index that stands for any interface without a name here.
+    pub fn other_interface(&self) -> Interface {
+        Interface::try_from(self.interfaces().len()).unwrap_or(Interface::MAX)
+    }
+
+    fn side(&self, interface: Interface) -> Option<Direction> {
+        let Placement::Gateway { inside, outside } = self else { return None };
+        let at = usize::from(interface);
+        if (1..=inside.len()).contains(&at) {
+            Some(Direction::Inbound)
+        } else if (1..=inside.len() + outside.len()).contains(&at) {
+            Some(Direction::Outbound)
+        } else {
+            None
+        }
+    }
+
+    /// Gives what the policy says of a packet at `hook` between two interfaces.
+    ///
+    /// An interface that the hook has not is not looked at.
+    pub fn path(&self, hook: Hook, incoming: Interface, outgoing: Interface) -> Path {
+        match (self, hook) {
+            (Placement::Host, Hook::Input) if incoming == LOOPBACK.1 => {
+                Path::Loopback(Direction::Inbound)
+            }
+            (Placement::Host, Hook::Output) if outgoing == LOOPBACK.1 => {
+                Path::Loopback(Direction::Outbound)
+            }
+            (Placement::Host, Hook::Input) => Path::Governed(Direction::Inbound),
+            (Placement::Host, Hook::Output) => Path::Governed(Direction::Outbound),
+            (Placement::Host, Hook::RawPrerouting) if incoming != LOOPBACK.1 => Path::Tracking,
+            (Placement::Host, Hook::RawOutput) if outgoing != LOOPBACK.1 => Path::Tracking,
+            (Placement::Gateway { .. }, Hook::RawPrerouting) if self.side(incoming).is_some() => {
+                Path::Tracking
+            }
+            (Placement::Gateway { .. }, Hook::Forward) => {
+                match (self.side(incoming), self.side(outgoing)) {
+                    // `side` gives the direction of packets that leave *by* that interface.
+                    (Some(from), Some(to)) if from != to => Path::Governed(to),
+                    _ => Path::Ungoverned,
+                }
+            }
+            _ => Path::Ungoverned,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A policy as written, checked and expanded: names are still names, every node knows its place.
+//!
+//! Rule libraries are already expanded: a library's networks and services stand in the policy's tables
+//! under names with a prefix that no policy can write (`amazon-connect@2/clients`), its rules stand where
+//! `use:` stood, with ids such as `amazon-connect/media`.
+
+use crate::feed::Selector;
+use crate::ir::flow::Defaults;
+use crate::ir::{Action, Baseline, Direction, Log};
+use crate::net::PortSet;
+use crate::source::Span;
+use crate::target::Spec;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+
+/// A value and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A whole policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Its name: `[a-z][a-z0-9-]*`, at most 64 characters.
+    pub name: Spanned<String>,
+    /// What it is for; one line of checked text, may be empty.
+    pub description: String,
+    /// Who answers for it; checked text, may be empty.
+    pub owner: String,
+    /// What happens to flows that no rule matches.
+    pub defaults: Defaults,
+    /// The ports that this side's clients open flows from.
+    pub ephemeral: PortSet,
+    /// What the network itself needs.
+    pub baseline: Baseline,
+    /// Named address sets, those of libraries included.
+    pub networks: BTreeMap<String, Network>,
+    /// Named services, those of libraries included.
+    pub services: BTreeMap<String, NamedService>,
+    /// In order.
+    pub rules: Vec<Rule>,
+    /// Packets and what is expected of them.
+    pub tests: Vec<PacketTest>,
+    /// The artifacts that are asked for, in the order of the file.
+    pub targets: Vec<Target>,
+}
+
+/// A named address set.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Where the name stands.
+    pub name: Span,
+    /// What it is.
+    pub is: NetworkExpr,
+}
+
+/// A set of addresses, as written.
+#[derive(Clone, Debug)]
+pub enum NetworkExpr {
+    /// `any`: every address of both families.
+    Any(Span),
+    /// A key of [`Policy::networks`]; may be missing there.
+    Name(Spanned<String>),
+    /// One prefix or address.
+    Prefix(Spanned<IpNet>),
+    /// The union of several.
+    List(Vec<NetworkExpr>, Span),
+    /// `include` without `except`.
+    Except {
+        /// What is in.
+        include: Box<NetworkExpr>,
+        /// What is taken out again.
+        except: Box<NetworkExpr>,
+        /// The whole map.
+        span: Span,
+    },
+    /// Prefixes from a file, already read: each with its place in that file.
+    File {
+        /// In the order of the file.
+        prefixes: Vec<Spanned<IpNet>>,
+        /// Where the policy names the file.
+        span: Span,
+    },
+    /// Prefixes that a vendor publishes.
+    Feed {
+        /// Which.
+        selector: Spanned<Selector>,
+    },
+    /// Domain names, which no pass resolves.
+    Domains {
+        /// The names: `example.com`, `*.example.com`, or with a wildcard inside a label.
+        names: Vec<Spanned<String>>,
+        /// What stands in for them at a target that cannot enforce names.
+        fallback: Option<Box<NetworkExpr>>,
+        /// The whole map.
+        span: Span,
+    },
+}
+
+impl NetworkExpr {
+    /// Gives where the expression stands.
+    pub fn span(&self) -> Span {
+        match self {
+            NetworkExpr::Any(span)
+            | NetworkExpr::List(_, span)
+            | NetworkExpr::Except { span, .. }
+            | NetworkExpr::File { span, .. }
+            | NetworkExpr::Domains { span, .. } => *span,
+            NetworkExpr::Name(name) => name.span,
+            NetworkExpr::Prefix(prefix) => prefix.span,
+            NetworkExpr::Feed { selector } => selector.span,
+        }
+    }
+}
+
+/// A named service.
+#[derive(Clone, Debug)]
+pub struct NamedService {
+    /// Where the name stands.
+    pub name: Span,
+    /// What it is.
+    pub is: ServiceExpr,
+}
+
+/// A set of protocols, ports and ICMP types, as written.
+#[derive(Clone, Debug)]
+pub enum ServiceExpr {
+    /// `any`: every protocol.
+    Any(Span),
+    /// A key of [`Policy::services`]; may be missing there.
+    Name(Spanned<String>),
+    /// `tcp/443`, `udp/1000-2000`, `icmp/echo-request`, `protocol/gre`.
+    Literal(Spanned<Service>),
+    /// The union of several.
+    List(Vec<ServiceExpr>, Span),
+}
+
+impl ServiceExpr {
+    /// Gives where the expression stands.
+    pub fn span(&self) -> Span {
+        match self {
+            ServiceExpr::Any(span) | ServiceExpr::List(_, span) => *span,
+            ServiceExpr::Name(name) => name.span,
+            ServiceExpr::Literal(service) => service.span,
+        }
+    }
+}
+
+/// One service, read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Service {
+    /// Destination ports of TCP, UDP or SCTP (by protocol number).
+    Ports(u8, PortSet),
+    /// ICMP words (type × 256 + code): IPv4 only.
+    Icmp(PortSet),
+    /// ICMPv6 words: IPv6 only.
+    Icmpv6(PortSet),
+    /// A whole protocol by number. 1 is IPv4 only and 58 is IPv6 only.
+    Protocol(u8),
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its id, unique: `resolvers`, or `amazon-connect/media` for a library's rule.
+    pub id: Spanned<String>,
+    /// The whole rule in the file that it stands in.
+    pub span: Span,
+    /// For a library's rule: where the policy says `use:`.
+    pub used_at: Option<Span>,
+    /// What it does.
+    pub action: Action,
+    /// Which way the flow is opened.
+    pub direction: Direction,
+    /// Who opens it.
+    pub from: NetworkExpr,
+    /// To whom.
+    pub to: NetworkExpr,
+    /// With what.
+    pub service: ServiceExpr,
+    /// From which ports; full unless said. Only for services with ports.
+    pub source_ports: Spanned<PortSet>,
+    /// The initiator's ports that replies come back to; the policy's or the direction's unless said.
+    pub ephemeral: PortSet,
+    /// Whether matches are logged.
+    pub log: Option<Log>,
+    /// Checked text: one line, printable, at most 200 characters, without `"` and `\`.
+    pub comment: String,
+    /// Who answers for it; checked text.
+    pub owner: String,
+    /// Where it was asked for; checked text.
+    pub ticket: String,
+    /// The day after which it may not stand any more (ISO 8601 date), checked.
+    pub expires: Option<Spanned<String>>,
+}
+
+/// A packet and what is expected of it.
+#[derive(Clone, Debug)]
+pub struct PacketTest {
+    /// The action that the policy must take.
+    pub expect: Spanned<Action>,
+    /// The packet as written; [`crate::ir::parse`] reads it.
+    pub packet: Spanned<String>,
+}
+
+/// An artifact that is asked for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where its name stands.
+    pub name: Span,
+    /// What is asked for.
+    pub spec: Spec,
+}

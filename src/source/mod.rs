@@ -1,0 +1,8 @@
+//! Text, and where things stand in it.
+//!
+//! Only this room counts bytes, lines and columns. It may not know what the text means.
+
+mod map;
+pub mod yaml;
+
+pub use map::{FileId, Position, SourceMap, Span};

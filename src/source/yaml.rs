@@ -1,0 +1,1 @@
+//! YAML: where each value stands, and what of YAML is refused.

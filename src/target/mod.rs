@@ -1,0 +1,106 @@
+//! Targets: each is data (what it can say), a plan (its own words), a layout and a reader.
+//!
+//! This room may not know YAML or policies: it plans from [`Filter`] and reads into [`Program`].
+
+pub mod iptables;
+pub mod nftables;
+pub mod render;
+
+use crate::diag::Code;
+use crate::ir::packet::Filter;
+use crate::ir::{Origin, Placement, StateMode};
+use crate::proof::Program;
+use crate::proof::program::Place;
+
+/// One artifact that a policy asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spec {
+    /// The target's name in the policy.
+    pub name: String,
+    /// Which firewall, with the options that only it has.
+    pub kind: Kind,
+    /// Where the firewall stands.
+    pub placement: Placement,
+    /// Whether it tracks connections.
+    pub state: StateMode,
+    /// The file, or for several files the folder (ending in `/`), relative to the output's root.
+    pub output: String,
+}
+
+/// A kind of firewall.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// nftables: one file for `nft -f`.
+    Nftables(nftables::Options),
+    /// iptables and ip6tables: a folder with files for their `-restore` commands.
+    Iptables(iptables::Options),
+}
+
+/// A file of an artifact.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct File {
+    /// Path relative to the output's root, with `/`.
+    pub path: String,
+    /// The whole text.
+    pub text: String,
+    /// Whether it is a script.
+    pub executable: bool,
+}
+
+/// What the first lines of an artifact say of its origin.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Header {
+    /// The policy's name.
+    pub policy: String,
+    /// The policy file as the artifact should name it: its file name, never a path of a machine.
+    pub source: String,
+}
+
+/// What a target cannot do with a rule.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The stable code.
+    pub code: Code,
+    /// The sentence.
+    pub message: String,
+    /// The rule at fault, if one is.
+    pub origin: Option<Origin>,
+    /// What to do instead; may be empty.
+    pub help: String,
+}
+
+/// Why an artifact could not be read back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReadError {
+    /// Where.
+    pub place: Place,
+    /// Why.
+    pub reason: String,
+}
+
+/// Plans and renders a target's files.
+///
+/// # Errors
+/// Every fault: what the target cannot say, and a template that does not render.
+pub fn generate(
+    filter: &Filter,
+    spec: &Spec,
+    header: &Header,
+    templates: &render::Templates,
+) -> Result<Vec<File>, Vec<Fault>> {
+    match &spec.kind {
+        Kind::Nftables(options) => nftables::generate(filter, spec, options, header, templates),
+        Kind::Iptables(options) => iptables::generate(filter, spec, options, header, templates),
+    }
+}
+
+/// Reads a target's finished files back; shares nothing with what rendered them.
+///
+/// # Errors
+/// The first place that is not understood.
+pub fn read(spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
+    match &spec.kind {
+        Kind::Nftables(_) => nftables::read(&spec.placement, files),
+        Kind::Iptables(options) => iptables::read(&spec.placement, options, files),
+    }
+}

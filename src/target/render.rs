@@ -1,0 +1,172 @@
+//! The one template environment: strict, and every string checked against the target's safe alphabet.
+
+use super::Fault;
+use crate::diag::Code;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior, Value};
+use std::collections::BTreeMap;
+
+/// The templates that are built in, by file name.
+const BUILTIN: &[(&str, &str)] = &[
+    ("nftables.nft.j2", include_str!("../../templates/nftables.nft.j2")),
+    ("iptables.rules.j2", include_str!("../../templates/iptables.rules.j2")),
+    ("ipset.conf.j2", include_str!("../../templates/ipset.conf.j2")),
+    ("iptables-apply.sh.j2", include_str!("../../templates/iptables-apply.sh.j2")),
+];
+
+/// The templates of a run: those built in, and those that a user's folder replaces.
+#[derive(Clone, Default, Debug)]
+pub struct Templates {
+    overrides: BTreeMap<String, String>,
+}
+
+impl Templates {
+    /// Replaces a template by one of the user's.
+    ///
+    /// # Errors
+    /// When no template has that name; gives the names that exist.
+    pub fn replace(&mut self, name: &str, text: String) -> Result<(), Vec<&'static str>> {
+        if !BUILTIN.iter().any(|(known, _)| *known == name) {
+            return Err(BUILTIN.iter().map(|(known, _)| *known).collect());
+        }
+        self.overrides.insert(name.to_owned(), text);
+        Ok(())
+    }
+
+    /// Renders a template with a plan.
+    ///
+    /// Every string that the template prints must be of the target's safe alphabet, else the render
+    /// stops: so no text from a policy can become configuration, whatever a plan forgot.
+    ///
+    /// # Errors
+    /// A fault with the template's name and line.
+    pub fn render(
+        &self,
+        name: &str,
+        safe: fn(char) -> bool,
+        plan: &impl serde::Serialize,
+    ) -> Result<String, Fault> {
+        self.try_render(name, safe, plan).map_err(|error| Fault {
+            code: Code::Template,
+            message: format!(
+                "template `{name}` did not render at line {}: {error}",
+                error.line().unwrap_or_default()
+            ),
+            origin: None,
+            help: String::new(),
+        })
+    }
+
+    fn try_render(
+        &self,
+        name: &str,
+        safe: fn(char) -> bool,
+        plan: &impl serde::Serialize,
+    ) -> Result<String, Error> {
+        let builtin = BUILTIN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+        let text = self.overrides.get(name).map(String::as_str).or(builtin);
+        let text = text.ok_or_else(|| Error::new(ErrorKind::TemplateNotFound, name.to_owned()))?;
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .keep_trailing_newline(true)
+                .build()?,
+        );
+        environment.set_formatter(move |out, _, value| checked(safe, out, value));
+        environment.remove_filter("safe");
+        environment
+            .add_filter("join", move |items: &Value, separator: &str| join(safe, items, separator));
+        environment.add_template(name, text)?;
+        environment.get_template(name)?.render(Serde(plan))
+    }
+}
+
+/// Writes a value if it is a number or made of safe characters only.
+fn checked(safe: fn(char) -> bool, out: &mut Output<'_>, value: &Value) -> Result<(), Error> {
+    if !value.is_safe() {
+        check(safe, value)?;
+    }
+    write!(out, "{value}")?;
+    Ok(())
+}
+
+fn check(safe: fn(char) -> bool, value: &Value) -> Result<(), Error> {
+    let refused = match value.kind() {
+        ValueKind::Number => None,
+        ValueKind::String => value.as_str().and_then(|text| text.chars().find(|c| !safe(*c))),
+        kind => {
+            let message = format!("a template may print text and numbers, not {kind}");
+            return Err(Error::new(ErrorKind::BadSerialization, message));
+        }
+    };
+    match refused {
+        None => Ok(()),
+        Some(c) => Err(Error::new(
+            ErrorKind::BadSerialization,
+            format!("{c:?} in `{value}` is not safe in this target's configuration"),
+        )),
+    }
+}
+
+/// Joins list items, each of which must be safe; the separator is the template's own and may be
+/// anything, a line break included.
+fn join(safe: fn(char) -> bool, items: &Value, separator: &str) -> Result<Value, Error> {
+    let mut joined = String::new();
+    for (i, item) in items.try_iter()?.enumerate() {
+        check(safe, &item)?;
+        if i > 0 {
+            joined.push_str(separator);
+        }
+        match item.as_str() {
+            Some(text) => joined.push_str(text),
+            None => joined.push_str(&item.to_string()),
+        }
+    }
+    Ok(Value::from_safe_string(joined))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn safe(c: char) -> bool {
+        c.is_ascii_alphanumeric() || c == ' '
+    }
+
+    fn render(template: &str, plan: impl serde::Serialize) -> Result<String, Fault> {
+        let mut templates = Templates::default();
+        templates.replace("nftables.nft.j2", template.to_owned()).expect("a known name");
+        templates.render("nftables.nft.j2", safe, &plan)
+    }
+
+    #[test]
+    fn text_from_a_policy_never_becomes_configuration() {
+        let evil = "a\" ; flush ruleset #";
+        for template in ["{{ x }}", "{{ [x] | join(',') }}", "{{ x ~ 'b' }}", "{{ x | safe }}"] {
+            let fault = render(template, serde_json::json!({ "x": evil })).expect_err(template);
+            assert!(fault.message.contains("line 1"), "{}", fault.message);
+        }
+        let fine =
+            render("{{ x }}{{ [1, x] | join(\"\\n\") }}\n", serde_json::json!({ "x": "a b" }));
+        assert_eq!(fine.expect("safe"), "a b1\na b\n");
+    }
+
+    #[test]
+    fn what_is_not_there_or_not_text_stops_the_render() {
+        for template in
+            ["{{ y }}", "{% if y %}{% endif %}", "{{ none }}", "{{ true }}", "{{ [1] }}"]
+        {
+            assert!(render(template, serde_json::json!({ "x": 1 })).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_template_name_lists_the_known_ones() {
+        let known = Templates::default().replace("nope.j2", String::new()).expect_err("unknown");
+        assert!(known.contains(&"nftables.nft.j2"));
+    }
+}
