@@ -4,6 +4,7 @@ pub mod diag;
 pub mod feed;
 pub mod ir;
 pub mod net;
+pub mod pass;
 pub mod policy;
 pub mod proof;
 pub mod source;

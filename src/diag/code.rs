@@ -48,6 +48,15 @@ codes! {
     NotProven "not-proven" Error
     "The finished artifact was read back and does not mean what the policy means, or the proof did not end within its budget.\n\nNothing is written. The message shows a packet that the two sides decide differently. Please report it: this is a bug in Portcullis or in a template of your own."
 
+    Cycle "cycle" Error
+    "A network or a service is made of itself, directly or through others.\n\nBreak the circle: one of the names has to be made of addresses or ports."
+
+    FeedSelector "feed-selector" Error
+    "A selector of a vendor's feed matches nothing: the service, the region or the border group is not in the feed, or the feed has no row for them together.\n\nA selector that matches nothing would cut off what the rule is for, so it is an error. The message lists near names."
+
+    SourcePorts "source-ports" Error
+    "A rule restricts source ports, but its service has protocols without ports.\n\nOnly TCP, UDP and SCTP have ports that a policy can name. Give the other protocols a rule of their own."
+
     Template "template" Error
     "A template did not render: it names something that the plan does not have, or would print text that is not safe in the target's configuration.\n\nEvery string that a template prints is held against the target's safe alphabet, so that no name or comment can become configuration."
 }

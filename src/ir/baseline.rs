@@ -56,12 +56,7 @@ fn rule(name: &str, source: IpSet, destination: IpSet, l4: L4, hop_limit: HopLim
         tcp_flags: TcpFlags::Any,
         hop_limit,
         log: None,
-        origins: vec![Origin {
-            kind: OriginKind::Baseline,
-            rule: name.to_owned(),
-            index: None,
-            comment: String::new(),
-        }],
+        origins: vec![Origin::new(OriginKind::Baseline, name)],
     }
 }
 

@@ -102,6 +102,11 @@ impl L4 {
         self.protocols.is_empty() || self.source.is_empty() || self.destination.is_empty()
     }
 
+    /// Gives the protocol whose ICMP words are restricted, if any is.
+    pub fn words(&self) -> Option<u8> {
+        self.protocols.single().filter(|p| matches!(*p, ICMP | ICMPV6) && !self.is_whole())
+    }
+
     /// Gives the view that the plans spell.
     pub fn kind(&self) -> L4Kind<'_> {
         match self.protocols.single() {
@@ -125,6 +130,22 @@ impl L4 {
             destination: self.destination.intersection(&other.destination),
         };
         (!both.is_empty()).then_some(both)
+    }
+
+    /// Gives what is in this set and not in `other`, as at most three disjoint sets.
+    pub fn difference(&self, other: &Self) -> Vec<Self> {
+        let protocols = self.protocols.intersection(&other.protocols);
+        let source = self.source.intersection(&other.source);
+        let pieces = [
+            L4 { protocols: self.protocols.difference(&other.protocols), ..self.clone() },
+            L4 {
+                protocols: protocols.clone(),
+                source: self.source.difference(&other.source),
+                destination: self.destination.clone(),
+            },
+            L4 { protocols, source, destination: self.destination.difference(&other.destination) },
+        ];
+        pieces.into_iter().filter(|piece| !piece.is_empty()).collect()
     }
 
     /// Tells whether a packet's protocol, source port and destination port or ICMP word are in it.

@@ -11,6 +11,7 @@ mod l4;
 mod origin;
 pub mod packet;
 mod placement;
+pub mod syntax;
 
 pub use baseline::{Baseline, baseline_rules};
 pub use decide::{Decision, decide, decide_flow};

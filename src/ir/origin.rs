@@ -9,7 +9,7 @@ pub struct Origin {
     pub kind: OriginKind,
     /// The id of the policy's rule (`resolvers`, `amazon-connect/media`), or the baseline's name for it.
     pub rule: String,
-    /// Index of the policy's rule in its [rule set](super::flow::RuleSet), where there is one.
+    /// Index of the rule in the policy as written, where there is one.
     pub index: Option<usize>,
     /// The policy's comment on the rule, checked: one line, printable.
     pub comment: String,
@@ -29,6 +29,13 @@ pub enum OriginKind {
     Related,
     /// The default of a direction.
     Default,
+}
+
+impl Origin {
+    /// Makes the origin of a rule that no rule of the policy stands behind.
+    pub fn new(kind: OriginKind, name: impl Into<String>) -> Self {
+        Origin { kind, rule: name.into(), index: None, comment: String::new() }
+    }
 }
 
 impl fmt::Display for Origin {

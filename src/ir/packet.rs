@@ -1,7 +1,9 @@
 //! Packet rules: which single packets pass. Targets are planned from these.
 
 use super::flow::Defaults;
-use super::{Action, Direction, Hook, Interface, L4, Log, Origin, Placement, StateMode};
+use super::{
+    Action, Direction, Hook, Interface, L4, Log, Origin, Path, Placement, StateMode, Verdict,
+};
 use crate::net::{Family, IpSet};
 use std::net::IpAddr;
 
@@ -181,5 +183,25 @@ impl Filter {
             Direction::Inbound => &self.inbound,
             Direction::Outbound => &self.outbound,
         }
+    }
+
+    /// Decides one packet by this type's own contract: what every artifact of the filter must do.
+    pub fn verdict(&self, packet: &Packet) -> Verdict {
+        let way = match self.placement.path(packet.hook, packet.incoming, packet.outgoing) {
+            Path::Ungoverned => return Verdict::Accept,
+            Path::Tracking if self.state == StateMode::Stateless => return Verdict::Untrack,
+            Path::Tracking => return Verdict::Accept,
+            Path::Loopback(_) if self.loopback => return Verdict::Accept,
+            Path::Loopback(way) | Path::Governed(way) => way,
+        };
+        match packet.state {
+            _ if self.state == StateMode::Stateless => {}
+            State::Established | State::Related => return Verdict::Accept,
+            State::Invalid => return Verdict::Drop,
+            State::New | State::Untracked => {}
+        }
+        let rule = self.rules(way).iter().find(|rule| rule.matches(packet));
+        let action = rule.map_or(self.defaults.of(way), |rule| rule.action);
+        Verdict::of(action, packet.protocol)
     }
 }

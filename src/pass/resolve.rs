@@ -1,0 +1,170 @@
+//! Resolving: names become sets. Every fault of a policy is found in one run.
+
+mod networks;
+mod services;
+
+use crate::diag::{Code, Diagnostic, Diags};
+use crate::feed::Feeds;
+use crate::ir::flow::{Rule, RuleSet};
+use crate::ir::{L4, Origin, OriginKind};
+use crate::net::{Family, IpSet};
+use crate::policy::ast::{self, Policy};
+use networks::{Networks, Peers};
+use services::Services;
+
+/// A policy with sets for names.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The rules; a rule to domains has its fallback's addresses, or is missing when it has none.
+    pub rules: RuleSet,
+    /// The rules whose destination has domain names, which a target may not be able to enforce.
+    pub named: Vec<NamedRule>,
+}
+
+/// A rule whose destination has domain names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedRule {
+    /// Index of the rule in the policy as written.
+    pub index: usize,
+    /// The names, in the order of the policy.
+    pub domains: Vec<String>,
+    /// Whether a fallback stands in for every name.
+    pub fallback: bool,
+}
+
+/// Resolves every name of a policy; `None` when anything is wrong with it.
+pub fn resolve(policy: &Policy, feeds: &Feeds, diags: &mut Diags) -> Option<Resolved> {
+    let mut found = Diags::default();
+    let mut networks = Networks::new(policy, feeds);
+    let mut services = Services::new(policy);
+    networks.check_all(&mut found);
+    services.check_all(&mut found);
+    let mut rules = Vec::with_capacity(policy.rules.len());
+    let mut named = Vec::new();
+    for (index, rule) in policy.rules.iter().enumerate() {
+        let source = networks.source(rule, &mut found);
+        let destination = networks.peers(&rule.to, &mut found);
+        let service = services.of_rule(rule, &mut found);
+        if let (Some(source), Some(destination), Some(service)) = (source, destination, service) {
+            named.extend(named_rule(index, &destination));
+            if !destination.without_fallback {
+                rules.extend(flows(index, rule, &source, &destination.set, service, &mut found));
+            }
+        }
+    }
+    let failed = found.has_errors();
+    diags.append(found);
+    let rules = RuleSet {
+        name: policy.name.value.clone(),
+        rules,
+        defaults: policy.defaults,
+        baseline: policy.baseline,
+        ephemeral: policy.ephemeral.clone(),
+    };
+    (!failed).then_some(Resolved { rules, named })
+}
+
+fn named_rule(index: usize, to: &Peers) -> Option<NamedRule> {
+    (!to.domains.is_empty()).then(|| NamedRule {
+        index,
+        domains: to.domains.clone(),
+        fallback: !to.without_fallback,
+    })
+}
+
+/// The flow rules of one rule as written: one for each part of its service that cannot share a box.
+fn flows(
+    index: usize,
+    rule: &ast::Rule,
+    source: &IpSet,
+    destination: &IpSet,
+    service: Vec<(L4, Option<Family>)>,
+    diags: &mut Diags,
+) -> Vec<Rule> {
+    let origin = Origin {
+        kind: OriginKind::Policy,
+        rule: rule.id.value.clone(),
+        index: Some(index),
+        comment: rule.comment.clone(),
+    };
+    // Who says the source ports says where the replies go.
+    let ephemeral = if rule.source_ports.value.is_all() {
+        rule.ephemeral.clone()
+    } else {
+        rule.source_ports.value.clone()
+    };
+    let flow = |(l4, family): (L4, Option<Family>)| {
+        let part = |set: &IpSet| family.map_or_else(|| set.clone(), |family| set.only(family));
+        let flow = Rule {
+            action: rule.action,
+            direction: rule.direction,
+            source: part(source),
+            destination: part(destination),
+            l4,
+            ephemeral: ephemeral.clone(),
+            log: rule.log.clone(),
+            origins: vec![origin.clone()],
+        };
+        flow.normalized()
+    };
+    let families: Vec<_> = service.iter().map(|(_, family)| *family).collect();
+    let flows: Vec<_> = service.into_iter().filter_map(flow).collect();
+    if flows.is_empty() {
+        diags.push(nothing_in_common(rule, source, destination, &families));
+    }
+    flows
+}
+
+fn nothing_in_common(
+    rule: &ast::Rule,
+    source: &IpSet,
+    destination: &IpSet,
+    families: &[Option<Family>],
+) -> Diagnostic {
+    let message = format!("no packet can match rule `{}`", rule.id.value);
+    let mut diagnostic = Diagnostic::new(Code::NothingInCommon, message)
+        .at(rule.from.span(), format!("this has {}", families_of(source)))
+        .at(rule.to.span(), format!("this has {}", families_of(destination)));
+    if let [Some(family)] = families {
+        diagnostic = diagnostic.at(rule.service.span(), format!("this is of {family} only"));
+    }
+    diagnostic.help("give both sides addresses of the same family, or remove the rule")
+}
+
+fn families_of(set: &IpSet) -> &'static str {
+    match (set.has(Family::V4), set.has(Family::V6)) {
+        (true, true) => "IPv4 and IPv6 addresses",
+        (true, false) => "IPv4 addresses only",
+        (false, true) => "IPv6 addresses only",
+        (false, false) => "no address",
+    }
+}
+
+/// Reports a name that is not declared, with the nearest one that is.
+fn unknown<'a>(
+    what: &str,
+    name: &ast::Spanned<String>,
+    known: impl Iterator<Item = &'a String>,
+) -> Diagnostic {
+    let short = written(&name.value);
+    let diagnostic = Diagnostic::new(Code::UnknownName, format!("unknown {what} `{short}`"))
+        .at(name.span, "not declared");
+    let scope = &name.value[..name.value.len() - short.len()];
+    let near = known
+        .filter_map(|other| other.strip_prefix(scope))
+        .filter(|other| !other.contains('/'))
+        .map(|other| (strsim::damerau_levenshtein(short, other), other))
+        .filter(|(distance, other)| *distance <= 1 + short.len().min(other.len()) / 4)
+        .min();
+    match near {
+        Some((_, near)) => {
+            diagnostic.help(format!("a {what} with a similar name exists: `{near}`"))
+        }
+        None => diagnostic.help(format!("declare it under `{what}s:`")),
+    }
+}
+
+/// The name as its file writes it: without the prefix of the library's use.
+fn written(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}

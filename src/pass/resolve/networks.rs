@@ -1,0 +1,176 @@
+//! Address sets: each name is resolved once, and its faults are said once.
+
+use super::{unknown, written};
+use crate::diag::{Code, Diagnostic, Diags};
+use crate::feed::{Feeds, Selector};
+use crate::net::IpSet;
+use crate::policy::ast::{NetworkExpr, Policy, Rule, Spanned};
+use std::collections::BTreeMap;
+
+/// Who is meant: addresses, and domain names that no pass resolves.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Peers {
+    /// The addresses, those of fallbacks included.
+    pub(super) set: IpSet,
+    /// The domain names.
+    pub(super) domains: Vec<String>,
+    /// Whether some names have no fallback.
+    pub(super) without_fallback: bool,
+}
+
+impl From<IpSet> for Peers {
+    fn from(set: IpSet) -> Self {
+        Peers { set, ..Peers::default() }
+    }
+}
+
+#[derive(Clone)]
+enum Known {
+    /// Being resolved: meeting it again is a cycle.
+    Open,
+    /// Resolved; `None` when it has a fault, which was said.
+    Done(Option<Peers>),
+}
+
+/// The networks of a policy, resolved on demand.
+pub(super) struct Networks<'a> {
+    policy: &'a Policy,
+    feeds: &'a Feeds,
+    known: BTreeMap<&'a str, Known>,
+}
+
+impl<'a> Networks<'a> {
+    pub(super) fn new(policy: &'a Policy, feeds: &'a Feeds) -> Self {
+        Networks { policy, feeds, known: BTreeMap::new() }
+    }
+
+    /// Resolves every network of the policy's own file, so that faults of unused ones are found.
+    /// A library's are resolved when a rule uses them: what its arguments leave out may be empty.
+    pub(super) fn check_all(&mut self, diags: &mut Diags) {
+        for (name, network) in self.policy.networks.iter().filter(|(name, _)| !name.contains('@')) {
+            self.name(&Spanned { value: name.clone(), span: network.name }, diags);
+        }
+    }
+
+    /// Resolves who may open a flow; domains are no source.
+    pub(super) fn source(&mut self, rule: &Rule, diags: &mut Diags) -> Option<IpSet> {
+        let peers = self.peers(&rule.from, diags)?;
+        if peers.domains.is_empty() {
+            return Some(peers.set);
+        }
+        let message = "domain names can only be a destination";
+        diags.push(
+            Diagnostic::new(Code::NotExpressible, message)
+                .at(rule.from.span(), "has domain names")
+                .help("name the addresses that the traffic comes from"),
+        );
+        None
+    }
+
+    /// Resolves an expression to a set that is not empty.
+    pub(super) fn peers(&mut self, expr: &NetworkExpr, diags: &mut Diags) -> Option<Peers> {
+        match expr {
+            NetworkExpr::Any(_) => Some(IpSet::all().into()),
+            NetworkExpr::Prefix(prefix) => Some(IpSet::from_prefixes([prefix.value]).into()),
+            NetworkExpr::Name(name) => self.name(name, diags),
+            NetworkExpr::List(items, span) => {
+                let peers = self.union(items, diags)?;
+                not_empty(peers, *span, "the list is empty", diags)
+            }
+            NetworkExpr::Except { include, except, span } => {
+                let include = self.peers(include, diags);
+                let except = self.peers(except, diags);
+                let (include, except) = (include?, except?);
+                if !except.domains.is_empty() {
+                    let message = "domain names cannot be taken out of a set of addresses";
+                    let diagnostic = Diagnostic::new(Code::NotExpressible, message);
+                    diags.push(diagnostic.at(*span, "`except` has domain names"));
+                    return None;
+                }
+                let set = include.set.difference(&except.set);
+                let peers = Peers { set, ..include };
+                not_empty(peers, *span, "`except` takes away all that `include` gives", diags)
+            }
+            NetworkExpr::File { prefixes, span } => {
+                let set = IpSet::from_prefixes(prefixes.iter().map(|prefix| prefix.value));
+                not_empty(set.into(), *span, "the file has no prefix", diags)
+            }
+            NetworkExpr::Feed { selector } => self.feed(selector, diags),
+            NetworkExpr::Domains { names, fallback, .. } => {
+                let fallback = match fallback {
+                    Some(fallback) => Some(self.peers(fallback, diags)?),
+                    None => None,
+                };
+                let mut peers = fallback.clone().unwrap_or_default();
+                peers.without_fallback |= fallback.is_none();
+                peers.domains.extend(names.iter().map(|name| name.value.clone()));
+                Some(peers)
+            }
+        }
+    }
+
+    fn union(&mut self, items: &[NetworkExpr], diags: &mut Diags) -> Option<Peers> {
+        let parts: Vec<_> = items.iter().map(|item| self.peers(item, diags)).collect();
+        let parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Peers {
+            set: IpSet::union_all(parts.iter().map(|part| &part.set)),
+            domains: parts.iter().flat_map(|part| part.domains.iter().cloned()).collect(),
+            without_fallback: parts.iter().any(|part| part.without_fallback),
+        })
+    }
+
+    fn name(&mut self, name: &Spanned<String>, diags: &mut Diags) -> Option<Peers> {
+        let Some((key, network)) = self.policy.networks.get_key_value(&name.value) else {
+            diags.push(unknown("network", name, self.policy.networks.keys()));
+            return None;
+        };
+        match self.known.get(key.as_str()) {
+            Some(Known::Done(peers)) => peers.clone(),
+            Some(Known::Open) => {
+                let message = format!("network `{}` is made of itself", written(key));
+                let diagnostic = Diagnostic::new(Code::Cycle, message);
+                diags.push(
+                    diagnostic.at(name.span, "leads back here").at(network.name, "declared here"),
+                );
+                None
+            }
+            None => {
+                self.known.insert(key, Known::Open);
+                let peers = self.peers(&network.is, diags);
+                self.known.insert(key, Known::Done(peers.clone()));
+                peers
+            }
+        }
+    }
+
+    fn feed(&self, selector: &Spanned<Selector>, diags: &mut Diags) -> Option<Peers> {
+        match self.feeds.select(&selector.value) {
+            Ok(set) => Some(set.into()),
+            Err(error) => {
+                let diagnostic = Diagnostic::new(Code::FeedSelector, error.to_string())
+                    .at(selector.span, "selects nothing");
+                diags.push(match error.help() {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                });
+                None
+            }
+        }
+    }
+}
+
+fn not_empty(
+    peers: Peers,
+    span: crate::source::Span,
+    why: &str,
+    diags: &mut Diags,
+) -> Option<Peers> {
+    if peers.set.is_empty() && peers.domains.is_empty() {
+        let diagnostic = Diagnostic::new(Code::EmptySet, "this set has no address").at(span, why);
+        diags.push(
+            diagnostic.help("a rule with an empty set matches nothing; correct or remove it"),
+        );
+        return None;
+    }
+    Some(peers)
+}

@@ -1,0 +1,172 @@
+//! Services: protocols, ports and ICMP types as boxes.
+
+use super::{unknown, written};
+use crate::diag::{Code, Diagnostic, Diags};
+use crate::ir::L4;
+use crate::net::protocol::{self, ICMP, ICMPV6};
+use crate::net::{Family, PortSet, ProtocolSet};
+use crate::policy::ast::{Policy, Rule, Service, ServiceExpr, Spanned};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a service is made of, before it becomes boxes.
+#[derive(Clone, Default, Debug)]
+struct Parts {
+    any: bool,
+    ports: BTreeMap<u8, PortSet>,
+    icmp: PortSet,
+    icmpv6: PortSet,
+    whole: BTreeSet<u8>,
+}
+
+impl Parts {
+    fn add(&mut self, other: &Parts) {
+        self.any |= other.any;
+        for (protocol, ports) in &other.ports {
+            let mine = self.ports.entry(*protocol).or_default();
+            *mine = mine.union(ports);
+        }
+        self.icmp = self.icmp.union(&other.icmp);
+        self.icmpv6 = self.icmpv6.union(&other.icmpv6);
+        self.whole.extend(&other.whole);
+    }
+
+    fn of(service: &Service) -> Self {
+        let mut parts = Parts::default();
+        match service {
+            Service::Ports(protocol, ports) => {
+                parts.ports.insert(*protocol, ports.clone());
+            }
+            Service::Icmp(words) => parts.icmp = words.clone(),
+            Service::Icmpv6(words) => parts.icmpv6 = words.clone(),
+            Service::Protocol(ICMP) => parts.icmp = PortSet::all(),
+            Service::Protocol(ICMPV6) => parts.icmpv6 = PortSet::all(),
+            Service::Protocol(number) if protocol::has_ports(*number) => {
+                parts.ports.insert(*number, PortSet::all());
+            }
+            Service::Protocol(number) => {
+                parts.whole.insert(*number);
+            }
+        }
+        parts
+    }
+
+    fn has_ports_only(&self) -> bool {
+        !self.any && self.icmp.is_empty() && self.icmpv6.is_empty() && self.whole.is_empty()
+    }
+
+    /// The boxes, each with the only family that it can be of, if it is of one only.
+    fn boxes(self, source_ports: &PortSet) -> Vec<(L4, Option<Family>)> {
+        if self.any {
+            return vec![(L4::any(), None)];
+        }
+        let mut boxes = Vec::new();
+        let mut by_ports: BTreeMap<PortSet, Vec<u8>> = BTreeMap::new();
+        for (protocol, ports) in self.ports {
+            by_ports.entry(ports).or_default().push(protocol);
+        }
+        for (ports, protocols) in by_ports {
+            let protocols = ProtocolSet::from_ranges(protocols.into_iter().map(|p| (p, p)));
+            boxes.push((L4::product(protocols, source_ports.clone(), ports), None));
+        }
+        if !self.icmp.is_empty() {
+            boxes.push((L4::icmp(self.icmp), Some(Family::V4)));
+        }
+        if !self.icmpv6.is_empty() {
+            boxes.push((L4::icmpv6(self.icmpv6), Some(Family::V6)));
+        }
+        if !self.whole.is_empty() {
+            let whole = ProtocolSet::from_ranges(self.whole.into_iter().map(|p| (p, p)));
+            boxes.push((L4::protocols(whole), None));
+        }
+        boxes
+    }
+}
+
+#[derive(Clone)]
+enum Known {
+    Open,
+    Done(Option<Parts>),
+}
+
+/// The services of a policy, resolved on demand.
+pub(super) struct Services<'a> {
+    policy: &'a Policy,
+    known: BTreeMap<&'a str, Known>,
+}
+
+impl<'a> Services<'a> {
+    pub(super) fn new(policy: &'a Policy) -> Self {
+        Services { policy, known: BTreeMap::new() }
+    }
+
+    /// Resolves every service, so that faults of unused ones are found.
+    pub(super) fn check_all(&mut self, diags: &mut Diags) {
+        for (name, service) in &self.policy.services {
+            self.name(&Spanned { value: name.clone(), span: service.name }, diags);
+        }
+    }
+
+    /// Resolves a rule's service and source ports to boxes.
+    pub(super) fn of_rule(
+        &mut self,
+        rule: &Rule,
+        diags: &mut Diags,
+    ) -> Option<Vec<(L4, Option<Family>)>> {
+        let parts = self.parts(&rule.service, diags)?;
+        if !rule.source_ports.value.is_all() && !parts.has_ports_only() {
+            let message = "source ports need a service whose protocols all have ports";
+            diags.push(
+                Diagnostic::new(Code::SourcePorts, message)
+                    .at(rule.source_ports.span, "source ports")
+                    .at(rule.service.span(), "has other protocols than TCP, UDP and SCTP")
+                    .help("give the ports a rule of their own"),
+            );
+            return None;
+        }
+        Some(parts.boxes(&rule.source_ports.value))
+    }
+
+    fn parts(&mut self, expr: &ServiceExpr, diags: &mut Diags) -> Option<Parts> {
+        match expr {
+            ServiceExpr::Any(_) => Some(Parts { any: true, ..Parts::default() }),
+            ServiceExpr::Literal(service) => Some(Parts::of(&service.value)),
+            ServiceExpr::Name(name) => self.name(name, diags),
+            ServiceExpr::List(items, span) => {
+                let items: Vec<_> = items.iter().map(|item| self.parts(item, diags)).collect();
+                let items = items.into_iter().collect::<Option<Vec<_>>>()?;
+                if items.is_empty() {
+                    let empty = Diagnostic::new(Code::EmptySet, "this service matches nothing");
+                    diags.push(empty.at(*span, "the list is empty"));
+                    return None;
+                }
+                let mut all = Parts::default();
+                items.iter().for_each(|item| all.add(item));
+                Some(all)
+            }
+        }
+    }
+
+    fn name(&mut self, name: &Spanned<String>, diags: &mut Diags) -> Option<Parts> {
+        let Some((key, service)) = self.policy.services.get_key_value(&name.value) else {
+            diags.push(unknown("service", name, self.policy.services.keys()));
+            return None;
+        };
+        match self.known.get(key.as_str()) {
+            Some(Known::Done(parts)) => parts.clone(),
+            Some(Known::Open) => {
+                let message = format!("service `{}` is made of itself", written(key));
+                let diagnostic = Diagnostic::new(Code::Cycle, message);
+                diags.push(
+                    diagnostic.at(name.span, "leads back here").at(service.name, "declared here"),
+                );
+                None
+            }
+            None => {
+                self.known.insert(key, Known::Open);
+                let parts = self.parts(&service.is, diags);
+                self.known.insert(key, Known::Done(parts.clone()));
+                parts
+            }
+        }
+    }
+}
