@@ -1,6 +1,22 @@
 //! Vendors' address feeds: one file per format, selectors, and the snapshot that is built in.
 //!
 //! This room reads bytes that somebody else fetched; it may not know policies and opens no socket.
+//! Every vendor's file becomes a [`Feed`], the built-in snapshot too, so there is one way to ask.
+
+pub mod aws;
+mod near;
+mod select;
+mod snapshot;
+mod table;
+
+pub use select::{Count, SelectError};
+pub use table::{Feed, Prefix, Row};
+
+use crate::net::IpSet;
+use near::near;
+
+#[cfg(test)]
+mod tests;
 
 /// Which rows of a vendor's feed are meant.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -13,4 +29,55 @@ pub struct Selector {
     pub regions: Vec<String>,
     /// Network border groups, of which the union is taken; empty means every one.
     pub border_groups: Vec<String>,
+}
+
+/// The feeds that policies may select from, by vendor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Feeds {
+    list: Vec<(&'static str, Feed)>,
+}
+
+impl Feeds {
+    /// Gives the feeds that are built in.
+    pub fn bundled() -> Self {
+        Feeds { list: vec![(aws::NAME, snapshot::aws())] }
+    }
+
+    /// Puts another version in the place of a vendor's feed.
+    #[must_use]
+    pub fn with(mut self, vendor: &'static str, feed: Feed) -> Self {
+        self.list.retain(|(known, _)| *known != vendor);
+        self.list.push((vendor, feed));
+        self.list.sort_by_key(|(known, _)| *known);
+        self
+    }
+
+    /// Gives a vendor's feed.
+    pub fn get(&self, vendor: &str) -> Option<&Feed> {
+        self.list.iter().find(|(known, _)| *known == vendor).map(|(_, feed)| feed)
+    }
+
+    /// Gives the vendors and their feeds, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Feed)> {
+        self.list.iter().map(|(vendor, feed)| (*vendor, feed))
+    }
+
+    /// Gives the addresses that a selector means.
+    ///
+    /// # Errors
+    /// A name that the feed does not have, or a selector that matches no row.
+    pub fn select(&self, selector: &Selector) -> Result<IpSet, SelectError> {
+        let feed = self.get(&selector.feed).ok_or_else(|| SelectError::UnknownFeed {
+            name: selector.feed.clone(),
+            near: near(&selector.feed, self.iter().map(|(vendor, _)| vendor)),
+            known: self.iter().map(|(vendor, _)| vendor.to_owned()).collect(),
+        })?;
+        feed.select(selector)
+    }
+}
+
+impl Default for Feeds {
+    fn default() -> Self {
+        Self::bundled()
+    }
 }
