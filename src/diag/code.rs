@@ -48,6 +48,21 @@ codes! {
     NotProven "not-proven" Error
     "The finished artifact was read back and does not mean what the policy means, or the proof did not end within its budget.\n\nNothing is written. The message shows a packet that the two sides decide differently. Please report it: this is a bug in Portcullis or in a template of your own."
 
+    Fallback "fallback" Note
+    "A target cannot enforce the domain names of a rule and uses the addresses of its `fallback:` instead.\n\nThe addresses may be wider than the names: every name behind them is reached."
+
+    PacketSyntax "packet-syntax" Error
+    "A packet is not written as one, or leaves out a source port that its answer depends on.\n\nThe form is: direction, protocol, source, `->`, destination, and for ICMP the type: `outbound udp 10.20.0.5:50000 -> 15.193.6.10:3478`."
+
+    TestFailed "test-failed" Error
+    "A packet in the policy's `tests:` is decided otherwise than the test expects.\n\nThe message names the rule that decides. Nothing is written until policy and tests agree."
+
+    NoTargets "no-targets" Error
+    "A policy without `targets:` asks for no artifact, so there is nothing to compile.\n\nAdd a target: its name, `kind:` and `output:`."
+
+    Decision "decision" Note
+    "Says which rule decides the packet that `explain` was asked about."
+
     Cycle "cycle" Error
     "A network or a service is made of itself, directly or through others.\n\nBreak the circle: one of the names has to be made of addresses or ports."
 

@@ -27,6 +27,16 @@ pub enum StateMode {
     Stateless,
 }
 
+impl StateMode {
+    /// Gives the word that policies use.
+    pub fn word(self) -> &'static str {
+        match self {
+            StateMode::Stateful => "stateful",
+            StateMode::Stateless => "stateless",
+        }
+    }
+}
+
 /// Where in its way through a machine a packet meets rules (netfilter's words).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,6 +89,14 @@ pub enum Path {
 }
 
 impl Placement {
+    /// Gives the word that policies use.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Placement::Host => "host",
+            Placement::Gateway { .. } => "gateway",
+        }
+    }
+
     /// Gives the interfaces that can be told apart: `lo`, then the named ones in order. The index
     /// after the last stands for any other interface.
     pub fn interfaces(&self) -> Vec<&str> {

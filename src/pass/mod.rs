@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 pub mod effective;
+pub mod resolve;
 pub mod state;
 
 use crate::ir::flow::RuleSet;

@@ -36,6 +36,16 @@ pub enum Kind {
     Iptables(iptables::Options),
 }
 
+impl Kind {
+    /// Gives the word that policies use.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Kind::Nftables(_) => "nftables",
+            Kind::Iptables(_) => "iptables",
+        }
+    }
+}
+
 /// A file of an artifact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct File {

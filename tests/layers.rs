@@ -1,0 +1,110 @@
+//! Rooms name only the rooms below them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Room, and the rooms that it may name. `lib`, `compile` and `cli` may name all.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("net", &[]),
+    ("source", &[]),
+    ("diag", &["source"]),
+    ("ir", &["net"]),
+    ("proof", &["ir", "net"]),
+    ("feed", &["net"]),
+    ("target", &["net", "ir", "diag", "proof"]),
+    ("policy", &["net", "ir", "source", "diag", "feed", "target"]),
+    ("pass", &["net", "ir", "source", "diag", "feed", "policy"]),
+];
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of the sources").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The rooms that a line of code names after `crate::`, `use crate::{a::…, b::…}` included.
+fn named(line: &str) -> Vec<String> {
+    let code = line.split("//").next().unwrap_or_default();
+    let word = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    };
+    let mut rooms = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => rooms.extend(list.split(',').map(|item| word(item.trim()))),
+            None => rooms.push(word(rest)),
+        }
+    }
+    rooms
+}
+
+fn violations(room: &str, allowed: &[&str], name: &str, text: &str) -> Vec<String> {
+    let known = |named: &str| MAY_NAME.iter().any(|(room, _)| *room == named);
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        for named in named(line) {
+            let upper = matches!(named.as_str(), "cli" | "compile") || known(&named);
+            if upper && named != room && !allowed.contains(&named.as_str()) {
+                found.push(format!("{name}:{}: `{room}` may not name `{named}`", number + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn rooms_name_only_the_rooms_below_them() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for (room, allowed) in MAY_NAME {
+        let mut paths = Vec::new();
+        files(&src.join(room), &mut paths);
+        assert!(!paths.is_empty(), "room `{room}` has no file");
+        for path in paths {
+            let text = fs::read_to_string(&path).expect("a source file");
+            found.extend(violations(room, allowed, &path.display().to_string(), &text));
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn only_cli_prints_or_exits() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    files(&src, &mut paths);
+    for path in paths.iter().filter(|path| !path.starts_with(src.join("cli"))) {
+        let text = fs::read_to_string(path).expect("a source file");
+        for word in ["println!", "eprintln!", "process::exit", "stdout()", "stderr()", "env::var"] {
+            assert!(!text.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_planted_violation_is_found() {
+    let planted = "use crate::pass::resolve;\nuse crate::{net, cli::main};\n// crate::policy is fine here\n";
+    let found = violations("net", &[], "planted.rs", planted);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("planted.rs:1") && found[1].starts_with("planted.rs:2"));
+}
+
+#[test]
+fn the_proof_uses_nothing_of_the_compilers_set_engine() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/proof");
+    let mut paths = Vec::new();
+    files(&src, &mut paths);
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("a source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in [".union(", ".intersection(", ".difference(", ".complement(", "RangeSet::from"] {
+            assert!(!code.contains(word), "{} uses {word}", path.display());
+        }
+    }
+}
