@@ -3,7 +3,7 @@
 //! The file is made here, as large as AWS's was in 2026: 10,668 + 6,160 rows, 2.6 MB.
 //! `PORTCULLIS_FEEDS` adds the published ones.
 
-#![expect(missing_docs, reason = "criterion's macros make public items without docs")]
+#![expect(clippy::expect_used, reason = "a benchmark may panic to say what is wrong")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis::feed::{Feeds, Selector, aws};

@@ -4,6 +4,8 @@
 //! files), `bad/` (whatever is no feed at all) and `merged/` (`NAME.txt` and its shortest spelling,
 //! `NAME_merged.txt`). Without it these tests check nothing, and say so.
 
+#![expect(clippy::expect_used, reason = "a test may panic to say what is wrong")]
+
 use ipnet::IpNet;
 use portcullis::feed::{Feed, Feeds, Selector, aws};
 use portcullis::net::{IpSet, parse_prefix};

@@ -191,7 +191,7 @@ pub fn parse(bytes: &[u8]) -> Result<Feed, FormatError> {
     }
     let version = version(&file.sync_token)?;
     let rows = rows(&file)?;
-    Ok(Feed::from_rows(version, &file.create_date, &rows))
+    Ok(Feed::from_rows(version, &shown(&file.create_date), &rows))
 }
 
 /// Says what arrived when it is plainly no JSON: mirrors have stored all of these as the feed.
@@ -225,7 +225,7 @@ fn malformed(bytes: &[u8], error: &serde_json::Error) -> FormatError {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let found: Result<Object<File<'_>>, _> = serde_path_to_error::deserialize(&mut json);
     let path = found.err().map(|fault| fault.path().to_string()).filter(|path| path != "?");
-    let path = path.unwrap_or_else(|| ".".to_owned());
+    let path = path.map_or_else(|| ".".to_owned(), |path| shown(&path));
     FormatError::Malformed { path, reason: error.to_string() }
 }
 
@@ -235,29 +235,68 @@ fn version(token: &str) -> Result<u64, FormatError> {
     number.ok_or_else(|| FormatError::Token(shown(token)))
 }
 
-fn rows<'a>(file: &'a File<'_>) -> Result<Vec<Row<'a>>, FormatError> {
-    let mut rows = Vec::with_capacity(file.prefixes.len() + file.ipv6_prefixes.len());
-    for (at, Object(row)) in file.prefixes.iter().enumerate() {
-        let refuse = |fault| refused("prefixes", at, &row.ip_prefix, fault);
-        let prefix = prefix(&row.ip_prefix, Family::V4).map_err(refuse)?;
-        let (service, region, border_group) =
-            (&*row.service, &*row.region, &*row.network_border_group);
-        rows.push(Row { service, region, border_group, prefix });
-        check_names(&rows).map_err(|(text, fault)| refused("prefixes", at, text, fault))?;
-    }
-    for (at, Object(row)) in file.ipv6_prefixes.iter().enumerate() {
-        let refuse = |fault| refused("ipv6_prefixes", at, &row.ipv6_prefix, fault);
-        let prefix = prefix(&row.ipv6_prefix, Family::V6).map_err(refuse)?;
-        let (service, region, border_group) =
-            (&*row.service, &*row.region, &*row.network_border_group);
-        rows.push(Row { service, region, border_group, prefix });
-        check_names(&rows).map_err(|(text, fault)| refused("ipv6_prefixes", at, text, fault))?;
-    }
-    Ok(rows)
+/// One row as it stands in the file, of either list.
+struct Raw<'a> {
+    prefix: &'a str,
+    region: &'a str,
+    service: &'a str,
+    border_group: &'a str,
 }
 
-fn refused(list: &str, at: usize, text: &str, fault: RowFault) -> FormatError {
-    FormatError::Row { path: format!("{list}[{at}]"), text: shown(text), fault }
+fn rows<'a>(file: &'a File<'_>) -> Result<Vec<Row<'a>>, FormatError> {
+    let v4 = file.prefixes.iter().map(|Object(row)| Raw {
+        prefix: &row.ip_prefix,
+        region: &row.region,
+        service: &row.service,
+        border_group: &row.network_border_group,
+    });
+    let v6 = file.ipv6_prefixes.iter().map(|Object(row)| Raw {
+        prefix: &row.ipv6_prefix,
+        region: &row.region,
+        service: &row.service,
+        border_group: &row.network_border_group,
+    });
+    let v4 = v4.enumerate().map(|(at, row)| ("prefixes", at, Family::V4, row));
+    let v6 = v6.enumerate().map(|(at, row)| ("ipv6_prefixes", at, Family::V6, row));
+    let mut grouped = None;
+    let mut check = |(list, at, family, row): (&str, usize, Family, Raw<'a>)| {
+        let grouped = *grouped.get_or_insert(!row.border_group.is_empty());
+        checked(&row, family, grouped).map_err(|(text, fault)| FormatError::Row {
+            path: format!("{list}[{at}]"),
+            text: shown(text),
+            fault,
+        })
+    };
+    v4.chain(v6).map(&mut check).collect()
+}
+
+/// Checks a row; `grouped` tells whether the file's rows have border groups.
+fn checked<'a>(
+    row: &Raw<'a>,
+    family: Family,
+    grouped: bool,
+) -> Result<Row<'a>, (&'a str, RowFault)> {
+    let Raw { region, service, border_group, .. } = *row;
+    let prefix = prefix(row.prefix, family).map_err(|fault| (row.prefix, fault))?;
+    for name in [service, region] {
+        if name.is_empty() || !is_name(name) {
+            return Err((name, RowFault::Name));
+        }
+    }
+    if !is_name(border_group) {
+        return Err((border_group, RowFault::Name));
+    }
+    // The key came to every row in one version: a mixture means that rows were lost or made up.
+    if border_group.is_empty() == grouped {
+        return Err((row.prefix, RowFault::BorderGroup));
+    }
+    Ok(Row { service, region, border_group, prefix })
+}
+
+/// Letters, digits and `-_.`, as names are printed in listings; the empty text counts.
+fn is_name(name: &str) -> bool {
+    let usual = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    name.len() <= LONGEST_NAME && name.bytes().all(usual)
 }
 
 /// Cuts and escapes a stranger's text for a message.
@@ -265,27 +304,10 @@ fn shown(text: &str) -> String {
     text.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect()
 }
 
-/// Checks the names of the last row: letters, digits and `-_.`, as they are printed in listings.
-fn check_names<'a>(rows: &[Row<'a>]) -> Result<(), (&'a str, RowFault)> {
-    let (Some(first), Some(row)) = (rows.first(), rows.last()) else { return Ok(()) };
-    let usual = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    let good = |name: &str| name.len() <= LONGEST_NAME && name.bytes().all(usual);
-    for name in [row.service, row.region] {
-        if name.is_empty() || !good(name) {
-            return Err((name, RowFault::Name));
-        }
-    }
-    if !good(row.border_group) {
-        return Err((row.border_group, RowFault::Name));
-    }
-    // The key came to every row in one version: a mixture means that rows were lost or made up.
-    if first.border_group.is_empty() != row.border_group.is_empty() {
-        return Err((row.service, RowFault::BorderGroup));
-    }
-    Ok(())
-}
-
 fn prefix(text: &str, family: Family) -> Result<Prefix, RowFault> {
+    if !text.bytes().all(|b| b.is_ascii_hexdigit() || b".:/".contains(&b)) {
+        return Err(RowFault::Prefix(PrefixError::NotAnAddress(shown(text))));
+    }
     if !text.contains('/') {
         return Err(RowFault::NoLength);
     }
