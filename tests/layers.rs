@@ -89,7 +89,8 @@ fn only_cli_prints_or_exits() {
 
 #[test]
 fn a_planted_violation_is_found() {
-    let planted = "use crate::pass::resolve;\nuse crate::{net, cli::main};\n// crate::policy is fine here\n";
+    let planted =
+        "use crate::pass::resolve;\nuse crate::{net, cli::main};\n// crate::policy is fine here\n";
     let found = violations("net", &[], "planted.rs", planted);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with("planted.rs:1") && found[1].starts_with("planted.rs:2"));
@@ -103,7 +104,8 @@ fn the_proof_uses_nothing_of_the_compilers_set_engine() {
     for path in paths {
         let text = fs::read_to_string(&path).expect("a source file");
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for word in [".union(", ".intersection(", ".difference(", ".complement(", "RangeSet::from"] {
+        for word in [".union(", ".intersection(", ".difference(", ".complement(", "RangeSet::from"]
+        {
             assert!(!code.contains(word), "{} uses {word}", path.display());
         }
     }

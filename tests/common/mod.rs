@@ -2,12 +2,15 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod translate;
+
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, Placement, RateLimit,
     State, StateMode, TimeUnit,
 };
 use portcullis::net::{IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, icmp};
+use portcullis::target::{Kind, Spec, iptables, nftables};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -335,4 +338,24 @@ impl Edges {
         };
         (0..count).map(|_| self.packet(&mut pick)).collect()
     }
+}
+
+/// Every target with every set of options, at one place.
+pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
+    let spec = |name: &str, kind, output: &str| Spec {
+        name: name.to_owned(),
+        kind,
+        placement: placement.clone(),
+        state,
+        output: output.to_owned(),
+    };
+    let iptables = |ipset, scope| Kind::Iptables(iptables::Options { ipset, scope });
+    vec![
+        spec("nftables", Kind::Nftables(nftables::Options { counters: false }), "edge.nft"),
+        spec("nftables-counters", Kind::Nftables(nftables::Options { counters: true }), "edge.nft"),
+        spec("iptables", iptables(false, iptables::Scope::Chains), "iptables/"),
+        spec("iptables-table", iptables(false, iptables::Scope::Table), "iptables/"),
+        spec("iptables-ipset", iptables(true, iptables::Scope::Chains), "iptables/"),
+        spec("iptables-ipset-table", iptables(true, iptables::Scope::Table), "iptables/"),
+    ]
 }

@@ -1,0 +1,119 @@
+//! Large policies, made the same way each time.
+
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
+use portcullis::ir::flow::{Defaults, Rule, RuleSet};
+use portcullis::ir::{Action, Baseline, Direction, L4, Origin, OriginKind};
+use portcullis::net::{IpSet, Ipv4Set, Ipv6Set, PortSet};
+use std::fmt::Write;
+
+/// A deterministic source of numbers (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
+    }
+}
+
+/// Services in the usual skew: as written, protocol number, and port range.
+const SERVICES: &[(&str, u8, (u16, u16))] = &[
+    ("tcp/443", 6, (443, 443)),
+    ("tcp/443", 6, (443, 443)),
+    ("tcp/443", 6, (443, 443)),
+    ("tcp/80", 6, (80, 80)),
+    ("tcp/80", 6, (80, 80)),
+    ("tcp/22", 6, (22, 22)),
+    ("tcp/25", 6, (25, 25)),
+    ("udp/53", 17, (53, 53)),
+    ("udp/123", 17, (123, 123)),
+    ("tcp/3306", 6, (3306, 3306)),
+    ("tcp/5432", 6, (5432, 5432)),
+    ("tcp/8080-8090", 6, (8080, 8090)),
+    ("tcp/1024-65535", 6, (1024, 65535)),
+    ("udp/5060-5061", 17, (5060, 5061)),
+    ("udp/1024-65535", 17, (1024, 65535)),
+    ("tcp/any", 6, (0, 65535)),
+];
+
+/// A rule in the manner of ClassBench's access lists.
+pub struct Row {
+    allow: bool,
+    source: (u32, u32),
+    destination: (u32, u32),
+    service: usize,
+}
+
+/// Draws rules: sources are sites of several sizes, destinations are servers and subnets of one block, and
+/// one rule in twenty refuses.
+pub fn rows(count: usize) -> Vec<Row> {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut draw = |n: usize| usize::try_from(random.below(n as u64)).unwrap_or_default();
+    let mut row = || {
+        let length = [16, 20, 22, 24, 24, 24, 28, 32][draw(8)];
+        let source = (0x0a00_0000 | low(draw(1 << 24)), length);
+        let length = [24, 28, 32, 32, 32, 32][draw(6)];
+        let destination = (0xac10_0000 | low(draw(1 << 20)), length);
+        Row { allow: draw(20) != 0, source, destination, service: draw(SERVICES.len()) }
+    };
+    (0..count).map(|_| row()).collect()
+}
+
+fn low(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or_default()
+}
+
+/// Writes the rules as a policy for one nftables gateway.
+pub fn policy(count: usize) -> String {
+    let mut text = String::from("policy: generated\nrules:\n");
+    for (index, row) in rows(count).iter().enumerate() {
+        let action = if row.allow { "allow" } else { "drop" };
+        let (from, to) = (prefix(row.source), prefix(row.destination));
+        let service = SERVICES[row.service].0;
+        let _ = writeln!(
+            text,
+            "  - {{ id: r{index}, action: {action}, direction: inbound, from: {from}, to: {to}, service: {service} }}"
+        );
+    }
+    text + "targets:\n  edge: { kind: nftables, placement: gateway, inside: [lan0], outside: [wan0], output: edge.nft }\n"
+}
+
+fn ends((address, length): (u32, u32)) -> (u32, u32) {
+    let mask = u32::MAX.checked_shl(32 - length).unwrap_or_default();
+    (address & mask, address | !mask)
+}
+
+fn prefix(net: (u32, u32)) -> String {
+    format!("{}/{}", std::net::Ipv4Addr::from_bits(ends(net).0), net.1)
+}
+
+/// Gives the rules as the passes see them.
+pub fn rule_set(count: usize) -> RuleSet {
+    let set = |net| {
+        let (low, high) = ends(net);
+        IpSet { v4: Ipv4Set::range(low, high), v6: Ipv6Set::empty() }
+    };
+    let rule = |(index, row): (usize, &Row)| {
+        let (_, protocol, (first, last)) = SERVICES[row.service];
+        Rule {
+            action: if row.allow { Action::Allow } else { Action::Drop },
+            direction: Direction::Inbound,
+            source: set(row.source),
+            destination: set(row.destination),
+            l4: L4::ports(protocol, PortSet::all(), PortSet::range(first, last)),
+            ephemeral: PortSet::range(1024, 65535),
+            log: None,
+            origins: vec![Origin::new(OriginKind::Policy, format!("r{index}"))],
+        }
+    };
+    RuleSet {
+        name: "generated".to_owned(),
+        rules: rows(count).iter().enumerate().map(rule).collect(),
+        defaults: Defaults { inbound: Action::Drop, outbound: Action::Drop },
+        baseline: Baseline::Standard,
+        ephemeral: PortSet::range(49152, 65535),
+    }
+}

@@ -1,0 +1,389 @@
+//! Sets of packets as interval decision diagrams (reduced firewall decision diagrams; Gouda and Liu,
+//! "Structured firewall design", 2007).
+//!
+//! A node is one field of a packet; its edges part the field's range in order; equal nodes are one node.
+//! So two diagrams decide every packet alike exactly when their roots are the same number.
+
+use super::program::Ranges;
+use crate::ir::Verdict;
+use hashbrown::HashTable;
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
+
+/// A node or a terminal.
+pub(super) type Node = u32;
+
+/// No clause has decided.
+pub(super) const UNDECIDED: Node = 0;
+/// The chain was left, or a reply is not let in: decided, but without a verdict.
+pub(super) const LEFT: Node = 1;
+/// The verdicts, in the order of their terminals from 2.
+const VERDICTS: [Verdict; 5] = [
+    Verdict::Accept,
+    Verdict::Drop,
+    Verdict::RejectReset,
+    Verdict::RejectProhibited,
+    Verdict::Untrack,
+];
+const TERMINALS: Node = 7;
+
+/// Gives the terminal of a verdict.
+pub(super) fn terminal(verdict: Verdict) -> Node {
+    let at = VERDICTS.iter().position(|known| *known == verdict).unwrap_or_default();
+    2 + Node::try_from(at).unwrap_or_default()
+}
+
+/// The proof did not end within its budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OverBudget;
+
+/// What the edges of an address family are counted in: `u32` or `u128`.
+pub(super) trait Value: Copy + Ord + Hash + std::fmt::Debug {
+    fn next(self) -> Option<Self>;
+    fn previous(self) -> Self;
+    fn from_field(value: u32) -> Self;
+    fn wide(self) -> u128;
+    const ZERO: Self;
+    const MAX: Self;
+}
+
+macro_rules! value {
+    ($t:ty) => {
+        impl Value for $t {
+            fn next(self) -> Option<Self> {
+                self.checked_add(1)
+            }
+            fn previous(self) -> Self {
+                self.saturating_sub(1)
+            }
+            fn from_field(value: u32) -> Self {
+                value.into()
+            }
+            fn wide(self) -> u128 {
+                self.into()
+            }
+            const ZERO: Self = 0;
+            const MAX: Self = <$t>::MAX;
+        }
+    };
+}
+value!(u32);
+value!(u128);
+
+/// How many fields a packet has in a diagram.
+pub(super) const LEVELS: usize = 11;
+
+/// A product of sets: ascending levels, each with sorted, disjoint, inclusive ranges.
+pub(super) type Conjunction<V> = Vec<(u8, Ranges<V>)>;
+
+#[derive(Clone, Copy)]
+struct Header {
+    level: u8,
+    start: u32,
+    len: u32,
+}
+
+/// An operation on two diagrams, with what it gives where one of them is a terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Operation {
+    /// The first where it decides, else the second.
+    Over,
+    /// The second where the first accepts, else undecided.
+    Guard,
+    /// The first, but where it accepts the second, if that decides.
+    Then,
+}
+
+const ACCEPT: Node = 2;
+
+impl Operation {
+    fn shortcut(self, a: Node, b: Node) -> Option<Node> {
+        match self {
+            Operation::Over if a == UNDECIDED => Some(b),
+            Operation::Over if a < TERMINALS || b == UNDECIDED || a == b => Some(a),
+            Operation::Guard if a == UNDECIDED || b == UNDECIDED => Some(UNDECIDED),
+            Operation::Guard if a == ACCEPT => Some(b),
+            Operation::Then if a == ACCEPT && b == UNDECIDED => Some(ACCEPT),
+            Operation::Then if a == ACCEPT => Some(b),
+            Operation::Then if a < TERMINALS || b == UNDECIDED || b == ACCEPT => Some(a),
+            _ => None,
+        }
+    }
+}
+
+/// Every node of one address family, each once.
+pub(super) struct Diagrams<V> {
+    nodes: Vec<Header>,
+    /// Upper ends of the edges; the last one of a node is the level's maximum.
+    highs: Vec<V>,
+    children: Vec<Node>,
+    unique: HashTable<Node>,
+    memo: [FxHashMap<(Node, Node), Node>; 3],
+    /// Edges of the nodes that are being made, outermost first.
+    stack: Vec<(V, Node)>,
+    maxima: [V; LEVELS],
+    /// How many more nodes may be made or met before the proof gives up.
+    budget: usize,
+}
+
+impl<V: Value> Diagrams<V> {
+    pub(super) fn new(maxima: [V; LEVELS], budget: usize) -> Self {
+        Diagrams {
+            nodes: Vec::new(),
+            highs: Vec::new(),
+            children: Vec::new(),
+            unique: HashTable::new(),
+            memo: Default::default(),
+            stack: Vec::new(),
+            maxima,
+            budget,
+        }
+    }
+
+    /// Gives how many nodes there are.
+    pub(super) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Gives the largest value of a level.
+    pub(super) fn maximum(&self, level: u8) -> V {
+        self.maxima[usize::from(level)]
+    }
+
+    fn header(&self, node: Node) -> Option<Header> {
+        self.nodes.get(usize::try_from(node.checked_sub(TERMINALS)?).ok()?).copied()
+    }
+
+    /// Gives a node's level and its edges: upper end and child.
+    pub(super) fn edges(&self, node: Node) -> Option<(u8, impl Iterator<Item = (V, Node)> + '_)> {
+        let header = self.header(node)?;
+        let range = span(header);
+        let highs = self.highs[range.clone()].iter().copied();
+        Some((header.level, highs.zip(self.children[range].iter().copied())))
+    }
+
+    /// Makes the node of a level from the edges above `base` on the stack: equal neighbours become one
+    /// edge, a node with one child is that child, and a node that exists is taken.
+    fn close(&mut self, level: u8, base: usize) -> Result<Node, OverBudget> {
+        self.budget = self.budget.checked_sub(1).ok_or(OverBudget)?;
+        let mut kept = base;
+        for at in base + 1..self.stack.len() {
+            if self.stack[at].1 != self.stack[kept].1 {
+                kept += 1;
+            }
+            self.stack[kept] = self.stack[at];
+        }
+        self.stack.truncate(kept + 1);
+        if kept == base {
+            let only = self.stack[base].1;
+            self.stack.truncate(base);
+            return Ok(only);
+        }
+        let node = self.shared(level, base)?;
+        self.stack.truncate(base);
+        Ok(node)
+    }
+
+    fn shared(&mut self, level: u8, base: usize) -> Result<Node, OverBudget> {
+        let hash = hash(level, &self.stack[base..]);
+        let same = |node: &Node| match self.header(*node) {
+            Some(header) => {
+                let range = span(header);
+                let edges = &self.stack[base..];
+                header.level == level
+                    && range.len() == edges.len()
+                    && self.children[range.clone()].iter().zip(edges).all(|(c, e)| *c == e.1)
+                    && self.highs[range].iter().zip(edges).all(|(h, e)| *h == e.0)
+            }
+            None => false,
+        };
+        if let Some(node) = self.unique.find(hash, same) {
+            return Ok(*node);
+        }
+        let node = Node::try_from(self.nodes.len()).map_err(|_| OverBudget)? + TERMINALS;
+        let start = u32::try_from(self.highs.len()).map_err(|_| OverBudget)?;
+        let len = u32::try_from(self.stack.len() - base).map_err(|_| OverBudget)?;
+        self.nodes.push(Header { level, start, len });
+        self.highs.extend(self.stack[base..].iter().map(|edge| edge.0));
+        self.children.extend(self.stack[base..].iter().map(|edge| edge.1));
+        let (nodes, highs, children) = (&self.nodes, &self.highs, &self.children);
+        self.unique.insert_unique(hash, node, |node| {
+            let header = nodes[usize::try_from(*node - TERMINALS).unwrap_or_default()];
+            let mut hasher = FxHasher::default();
+            header.level.hash(&mut hasher);
+            for at in span(header) {
+                (highs[at], children[at]).hash(&mut hasher);
+            }
+            hasher.finish()
+        });
+        Ok(node)
+    }
+
+    /// Makes a node from edges in order; the last must reach the level's maximum.
+    pub(super) fn node(
+        &mut self,
+        level: u8,
+        edges: impl IntoIterator<Item = (V, Node)>,
+    ) -> Result<Node, OverBudget> {
+        let base = self.stack.len();
+        self.stack.extend(edges);
+        self.close(level, base)
+    }
+
+    /// Makes the diagram that is `inside` in a product of sets and undecided elsewhere.
+    pub(super) fn product(
+        &mut self,
+        sets: &Conjunction<V>,
+        inside: Node,
+    ) -> Result<Node, OverBudget> {
+        let mut node = inside;
+        for (level, ranges) in sets.iter().rev() {
+            let base = self.stack.len();
+            let maximum = self.maximum(*level);
+            let mut next = Some(V::ZERO);
+            for (low, high) in ranges {
+                let Some(from) = next.filter(|from| from <= low && *low <= maximum) else { break };
+                if from < *low {
+                    self.stack.push((before(*low), UNDECIDED));
+                }
+                let high = (*high).min(maximum);
+                self.stack.push((high, node));
+                next = if high < maximum { high.next() } else { None };
+            }
+            if next.is_some() {
+                self.stack.push((maximum, UNDECIDED));
+            }
+            node = self.close(*level, base)?;
+        }
+        Ok(node)
+    }
+
+    /// The first diagram where it decides, else the second.
+    pub(super) fn over(&mut self, a: Node, b: Node) -> Result<Node, OverBudget> {
+        self.apply(Operation::Over, a, b)
+    }
+
+    /// The second diagram where the first accepts; undecided elsewhere.
+    pub(super) fn guard(&mut self, condition: Node, then: Node) -> Result<Node, OverBudget> {
+        self.apply(Operation::Guard, condition, then)
+    }
+
+    /// The first diagram, and where it accepts, the second where that decides.
+    pub(super) fn then(&mut self, a: Node, b: Node) -> Result<Node, OverBudget> {
+        self.apply(Operation::Then, a, b)
+    }
+
+    fn apply(&mut self, operation: Operation, a: Node, b: Node) -> Result<Node, OverBudget> {
+        if let Some(node) = operation.shortcut(a, b) {
+            return Ok(node);
+        }
+        if let Some(node) = self.memo[operation as usize].get(&(a, b)) {
+            return Ok(*node);
+        }
+        let (left, right) = (self.header(a), self.header(b));
+        let level = match (left, right) {
+            (Some(left), Some(right)) => left.level.min(right.level),
+            (Some(one), None) | (None, Some(one)) => one.level,
+            (None, None) => return Ok(a),
+        };
+        let mut left = Walk::new(left.filter(|h| h.level == level), a);
+        let mut right = Walk::new(right.filter(|h| h.level == level), b);
+        let base = self.stack.len();
+        let maximum = self.maximum(level);
+        loop {
+            let (high_a, child_a) = left.edge(self, maximum);
+            let (high_b, child_b) = right.edge(self, maximum);
+            let child = self.apply(operation, child_a, child_b)?;
+            let high = high_a.min(high_b);
+            self.stack.push((high, child));
+            if high >= maximum {
+                break;
+            }
+            left.pass(high_a == high);
+            right.pass(high_b == high);
+        }
+        let node = self.close(level, base)?;
+        self.memo[operation as usize].insert((a, b), node);
+        Ok(node)
+    }
+
+    /// Puts other terminals in the place of terminals.
+    pub(super) fn replace(
+        &mut self,
+        node: Node,
+        with: fn(Node) -> Node,
+        memo: &mut FxHashMap<Node, Node>,
+    ) -> Result<Node, OverBudget> {
+        let Some(header) = self.header(node) else { return Ok(with(node)) };
+        if let Some(known) = memo.get(&node) {
+            return Ok(*known);
+        }
+        let base = self.stack.len();
+        for at in span(header) {
+            let child = self.replace(self.children[at], with, memo)?;
+            self.stack.push((self.highs[at], child));
+        }
+        let replaced = self.close(header.level, base)?;
+        memo.insert(node, replaced);
+        Ok(replaced)
+    }
+
+    /// A first-match list: earlier diagrams over later ones, joined in halves so that what is joined stays
+    /// small, and so that equal stretches of two lists are joined once.
+    pub(super) fn first_match(&mut self, list: &[Node]) -> Result<Node, OverBudget> {
+        match list {
+            [] => Ok(UNDECIDED),
+            [only] => Ok(*only),
+            _ => {
+                let (early, late) = list.split_at(list.len().next_power_of_two() / 2);
+                let early = self.first_match(early)?;
+                let late = self.first_match(late)?;
+                self.over(early, late)
+            }
+        }
+    }
+}
+
+fn span(header: Header) -> std::ops::Range<usize> {
+    let start = usize::try_from(header.start).unwrap_or(usize::MAX);
+    start..start + usize::try_from(header.len).unwrap_or(usize::MAX)
+}
+
+fn hash<V: Value>(level: u8, edges: &[(V, Node)]) -> u64 {
+    let mut hasher = FxHasher::default();
+    level.hash(&mut hasher);
+    for edge in edges {
+        edge.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The value below one that is not zero.
+fn before<V: Value>(value: V) -> V {
+    value.previous()
+}
+
+/// A walk over a node's edges, or over a diagram that does not look at the level.
+struct Walk {
+    edges: Option<std::ops::Range<usize>>,
+    whole: Node,
+}
+
+impl Walk {
+    fn new(header: Option<Header>, whole: Node) -> Self {
+        Walk { edges: header.map(span), whole }
+    }
+
+    fn edge<V: Value>(&self, diagrams: &Diagrams<V>, maximum: V) -> (V, Node) {
+        match &self.edges {
+            Some(edges) => (diagrams.highs[edges.start], diagrams.children[edges.start]),
+            None => (maximum, self.whole),
+        }
+    }
+
+    fn pass(&mut self, done: bool) {
+        if let Some(edges) = self.edges.as_mut().filter(|_| done) {
+            edges.start += 1;
+        }
+    }
+}

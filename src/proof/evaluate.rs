@@ -1,0 +1,139 @@
+//! What a program does with one packet; written apart from the diagrams, and held against them by tests.
+
+use super::program::{Base, Clause, Field, Match, Place, Program, Then};
+use crate::ir::{Hook, Packet, State, Verdict};
+use std::net::IpAddr;
+
+/// How a chain ended.
+enum Outcome {
+    Decided(Verdict, Place),
+    Undecided,
+}
+
+impl Program {
+    /// Decides one packet, and says which line does.
+    ///
+    /// The program must have passed [`check`](Program::check).
+    pub fn decide(&self, packet: &Packet) -> (Verdict, Option<Place>) {
+        let mut accepted = None;
+        for base in self.bases.iter().filter(|base| all(&base.when, packet)) {
+            let (verdict, place) = self.base(base, packet);
+            if verdict != Verdict::Accept {
+                return (verdict, Some(place));
+            }
+            accepted = Some(place);
+        }
+        (Verdict::Accept, accepted)
+    }
+
+    fn base(&self, base: &Base, packet: &Packet) -> (Verdict, Place) {
+        match self.chain(base.chain, packet) {
+            Outcome::Decided(verdict, place) => (verdict, place),
+            Outcome::Undecided => (base.policy, base.place),
+        }
+    }
+
+    fn chain(&self, index: usize, packet: &Packet) -> Outcome {
+        let clauses = self.chains.get(index).map_or(&[][..], |chain| &chain.clauses);
+        let matching = |clause: &&Clause| all(&clause.when, packet);
+        for clause in clauses.iter().filter(matching) {
+            match clause.then {
+                Then::Continue => {}
+                Then::Return => return Outcome::Undecided,
+                Then::Decide(verdict) => return Outcome::Decided(verdict, clause.place),
+                Then::Goto(chain) => return self.chain(chain, packet),
+                Then::Jump(chain) => {
+                    if let Outcome::Decided(verdict, place) = self.chain(chain, packet) {
+                        return Outcome::Decided(verdict, place);
+                    }
+                }
+            }
+        }
+        Outcome::Undecided
+    }
+
+    /// Tells what is wrong with the program's own shape: a chain that is not there, or a circle of jumps.
+    ///
+    /// # Errors
+    /// The place of the jump, and why.
+    pub fn check(&self) -> Result<(), (Place, String)> {
+        let mut done = vec![false; self.chains.len()];
+        for base in &self.bases {
+            if base.chain >= self.chains.len() {
+                return Err((base.place, "the chain is not there".to_owned()));
+            }
+        }
+        for index in 0..self.chains.len() {
+            self.visit(index, &mut done)?;
+        }
+        Ok(())
+    }
+
+    /// Walks every chain below one, without recursion: a hostile text may nest chains as deep as it likes.
+    fn visit(&self, from: usize, done: &mut [bool]) -> Result<(), (Place, String)> {
+        let mut open = vec![false; self.chains.len()];
+        let mut path = vec![(from, 0)];
+        while let Some((chain, at)) = path.pop() {
+            if done[chain] {
+                continue;
+            }
+            open[chain] = true;
+            let Some(clause) = self.chains[chain].clauses.get(at) else {
+                (open[chain], done[chain]) = (false, true);
+                continue;
+            };
+            path.push((chain, at + 1));
+            let (Then::Jump(next) | Then::Goto(next)) = clause.then else { continue };
+            if next >= self.chains.len() {
+                return Err((clause.place, "the chain is not there".to_owned()));
+            }
+            if open[next] {
+                return Err((clause.place, "the chain is reached from itself".to_owned()));
+            }
+            if path.len() > DEEPEST {
+                return Err((clause.place, format!("more than {DEEPEST} jumps deep")));
+            }
+            path.push((next, 0));
+        }
+        Ok(())
+    }
+}
+
+/// netfilter allows 16 jumps for nftables (`NFT_JUMP_STACK_SIZE`); iptables has no such limit of its own.
+const DEEPEST: usize = 200;
+
+fn all(when: &[Match], packet: &Packet) -> bool {
+    when.iter().all(|one| holds(one, packet))
+}
+
+fn holds(one: &Match, packet: &Packet) -> bool {
+    match (one, packet.source, packet.destination) {
+        (Match::Family(family), ..) => *family == packet.family(),
+        (Match::Source4(ranges), IpAddr::V4(address), _) => inside(ranges, address.to_bits()),
+        (Match::Source6(ranges), IpAddr::V6(address), _) => inside(ranges, address.to_bits()),
+        (Match::Destination4(ranges), _, IpAddr::V4(address)) => inside(ranges, address.to_bits()),
+        (Match::Destination6(ranges), _, IpAddr::V6(address)) => inside(ranges, address.to_bits()),
+        (Match::Field(field, ranges), ..) => inside(ranges, value(*field, packet)),
+        (Match::AnyOf(alternatives), ..) => alternatives.iter().any(|when| all(when, packet)),
+        _ => false,
+    }
+}
+
+fn inside<T: PartialOrd>(ranges: &[(T, T)], value: T) -> bool {
+    ranges.iter().any(|(low, high)| (low..=high).contains(&&value))
+}
+
+fn value(field: Field, packet: &Packet) -> u32 {
+    let index = |at: Option<usize>| u32::try_from(at.unwrap_or_default()).unwrap_or_default();
+    match field {
+        Field::Hook => index(Hook::ALL.iter().position(|hook| *hook == packet.hook)),
+        Field::Incoming => packet.incoming.into(),
+        Field::Outgoing => packet.outgoing.into(),
+        Field::State => index(State::ALL.iter().position(|state| *state == packet.state)),
+        Field::Protocol => packet.protocol.into(),
+        Field::SourcePort => packet.source_port.into(),
+        Field::DestinationPort => packet.destination_port.into(),
+        Field::TcpFlags => packet.tcp_flags.into(),
+        Field::HopLimit => packet.hop_limit.into(),
+    }
+}

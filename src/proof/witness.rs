@@ -1,0 +1,95 @@
+//! A packet that two diagrams decide differently.
+
+use super::diagram::{Diagrams, LEVELS, Node};
+use super::field;
+use super::translate::Side;
+use crate::ir::{Hook, Packet, Placement, State};
+use crate::net::protocol;
+
+/// Finds a packet that two diagrams decide differently, or none when they are the same.
+pub(super) fn difference<V: Side>(
+    diagrams: &Diagrams<V>,
+    placement: &Placement,
+    a: Node,
+    b: Node,
+) -> Option<Packet> {
+    if a == b {
+        return None;
+    }
+    let mut values = usual::<V>(placement);
+    walk(diagrams, a, b, &mut values);
+    Some(packet(&values))
+}
+
+/// What a field is where it does not matter.
+fn usual<V: Side>(placement: &Placement) -> [V; LEVELS] {
+    let mut values = [V::ZERO; LEVELS];
+    let (hook, incoming, outgoing) = match placement {
+        Placement::Host => (0, placement.other_interface(), 0),
+        Placement::Gateway { .. } => (2, 1, placement.other_interface()),
+    };
+    let mut set = |level: u8, value: u32| values[usize::from(level)] = V::from_field(value);
+    set(field::HOOK, hook);
+    set(field::INCOMING, incoming.into());
+    set(field::OUTGOING, outgoing.into());
+    set(field::PROTOCOL, protocol::UDP.into());
+    set(field::HOP_LIMIT, 64);
+    values
+}
+
+/// Goes down to where the two part. Equal nodes are one node, so below children that differ there is
+/// always a packet that differs.
+fn walk<V: Side>(diagrams: &Diagrams<V>, a: Node, b: Node, values: &mut [V; LEVELS]) {
+    let (left, right) = (diagrams.edges(a), diagrams.edges(b));
+    let level = match (&left, &right) {
+        (Some((left, _)), Some((right, _))) => *left.min(right),
+        (Some((one, _)), None) | (None, Some((one, _))) => *one,
+        (None, None) => return,
+    };
+    let maximum = diagrams.maximum(level);
+    let at_level = |edges: Option<(u8, _)>, whole| match edges {
+        Some((own, edges)) if own == level => Vec::from_iter(edges),
+        _ => vec![(maximum, whole)],
+    };
+    let (left, right) = (at_level(left, a), at_level(right, b));
+    let usual = values[usize::from(level)];
+    let (mut i, mut j, mut low) = (0, 0, V::ZERO);
+    let mut found = None;
+    while let (Some((high_a, child_a)), Some((high_b, child_b))) = (left.get(i), right.get(j)) {
+        let high = *high_a.min(high_b);
+        if child_a != child_b {
+            let holds = (low..=high).contains(&usual);
+            if found.is_none() || holds {
+                found = Some((if holds { usual } else { low }, *child_a, *child_b));
+            }
+        }
+        i += usize::from(*high_a == high);
+        j += usize::from(*high_b == high);
+        low = high.next().unwrap_or(high);
+    }
+    if let Some((value, child_a, child_b)) = found {
+        values[usize::from(level)] = value;
+        walk(diagrams, child_a, child_b, values);
+    }
+}
+
+fn packet<V: Side>(values: &[V; LEVELS]) -> Packet {
+    let wide = |level: u8| values[usize::from(level)].wide();
+    let octet = |level| u8::try_from(wide(level)).unwrap_or(u8::MAX);
+    let word = |level| u16::try_from(wide(level)).unwrap_or(u16::MAX);
+    let index = |level| usize::try_from(wide(level)).unwrap_or_default();
+    let hook = Hook::ALL.get(index(field::HOOK)).copied().unwrap_or(Hook::Input);
+    Packet {
+        hook,
+        incoming: word(field::INCOMING),
+        outgoing: word(field::OUTGOING),
+        state: State::ALL.get(index(field::STATE)).copied().unwrap_or(State::New),
+        source: V::address(values[usize::from(field::SOURCE)]),
+        destination: V::address(values[usize::from(field::DESTINATION)]),
+        protocol: octet(field::PROTOCOL),
+        source_port: word(field::SOURCE_PORT),
+        destination_port: word(field::DESTINATION_PORT),
+        tcp_flags: octet(field::TCP_FLAGS),
+        hop_limit: octet(field::HOP_LIMIT),
+    }
+}

@@ -1,0 +1,117 @@
+//! A filter as a program, clause by clause: what an ideal target would read back.
+
+use portcullis::ir::packet::{Filter, HopLimit, Rule, TcpFlags};
+use portcullis::ir::{Action, Direction, Hook, Path, StateMode, Verdict};
+use portcullis::net::Family;
+use portcullis::proof::Program;
+use portcullis::proof::program::{Base, Chain, Clause, Field, Match, Place, Then};
+
+fn clause(when: Vec<Match>, then: Then) -> Clause {
+    Clause { when, then, place: Place::default() }
+}
+
+fn one(field: Field, value: u32) -> Match {
+    Match::Field(field, vec![(value, value)])
+}
+
+fn wide<T: Copy + Into<u32>>(ranges: &[(T, T)]) -> Vec<(u32, u32)> {
+    ranges.iter().map(|(low, high)| ((*low).into(), (*high).into())).collect()
+}
+
+fn matches(rule: &Rule, family: Family) -> Vec<Match> {
+    let mut when = match family {
+        Family::V4 => vec![
+            Match::Source4(rule.source.v4.ranges().to_vec()),
+            Match::Destination4(rule.destination.v4.ranges().to_vec()),
+        ],
+        Family::V6 => vec![
+            Match::Source6(rule.source.v6.ranges().to_vec()),
+            Match::Destination6(rule.destination.v6.ranges().to_vec()),
+        ],
+    };
+    when.push(Match::Field(Field::Protocol, wide(rule.l4.protocol_set().ranges())));
+    when.push(Match::Field(Field::SourcePort, wide(rule.l4.source().ranges())));
+    when.push(Match::Field(Field::DestinationPort, wide(rule.l4.destination().ranges())));
+    if rule.tcp_flags == TcpFlags::AckOrRst {
+        let set = (0..=255u32).filter(|flags| flags & 0x14 != 0).map(|flags| (flags, flags));
+        when.push(Match::Field(Field::TcpFlags, set.collect()));
+    }
+    if let HopLimit::Exactly(hop) = rule.hop_limit {
+        when.push(one(Field::HopLimit, hop.into()));
+    }
+    when
+}
+
+fn decide(action: Action, mut when: Vec<Match>) -> Vec<Clause> {
+    let tcp = [when.clone(), vec![one(Field::Protocol, 6)]].concat();
+    if action == Action::Reject {
+        when.push(Match::Field(Field::Protocol, vec![(0, 5), (7, 255)]));
+        return vec![
+            clause(tcp, Then::Decide(Verdict::RejectReset)),
+            clause(when, Then::Decide(Verdict::RejectProhibited)),
+        ];
+    }
+    vec![clause(when, Then::Decide(Verdict::of(action, 0)))]
+}
+
+fn chain(filter: &Filter, way: Direction) -> Chain {
+    let mut clauses = Vec::new();
+    if filter.state == StateMode::Stateful {
+        clauses.push(clause(
+            vec![Match::Field(Field::State, vec![(1, 2)])],
+            Then::Decide(Verdict::Accept),
+        ));
+        clauses.push(clause(vec![one(Field::State, 3)], Then::Decide(Verdict::Drop)));
+    }
+    for rule in filter.rules(way) {
+        for family in Family::BOTH {
+            clauses.extend(decide(rule.action, matches(rule, family)));
+        }
+    }
+    clauses.extend(decide(filter.defaults.of(way), Vec::new()));
+    Chain { name: way.to_string(), clauses }
+}
+
+/// Translates a filter.
+pub fn program(filter: &Filter) -> Program {
+    let mut entry = Chain { name: "entry".to_owned(), clauses: Vec::new() };
+    let last = filter.placement.other_interface();
+    for (at, hook) in (0u32..).zip(Hook::ALL) {
+        for incoming in 0..=last {
+            for outgoing in 0..=last {
+                let mut when = vec![one(Field::Hook, at)];
+                let end = |interface: u16| {
+                    if interface == last { u32::from(u16::MAX) } else { interface.into() }
+                };
+                if hook.has_incoming() {
+                    when.push(Match::Field(
+                        Field::Incoming,
+                        vec![(incoming.into(), end(incoming))],
+                    ));
+                }
+                if hook.has_outgoing() {
+                    when.push(Match::Field(
+                        Field::Outgoing,
+                        vec![(outgoing.into(), end(outgoing))],
+                    ));
+                }
+                let then = match filter.placement.path(hook, incoming, outgoing) {
+                    Path::Tracking if filter.state == StateMode::Stateless => {
+                        Then::Decide(Verdict::Untrack)
+                    }
+                    Path::Ungoverned | Path::Tracking => Then::Decide(Verdict::Accept),
+                    Path::Loopback(_) if filter.loopback => Then::Decide(Verdict::Accept),
+                    Path::Loopback(way) | Path::Governed(way) => Then::Goto(match way {
+                        Direction::Inbound => 1,
+                        Direction::Outbound => 2,
+                    }),
+                };
+                entry.clauses.push(clause(when, then));
+            }
+        }
+    }
+    let chains = vec![entry, chain(filter, Direction::Inbound), chain(filter, Direction::Outbound)];
+    let base =
+        Base { when: Vec::new(), chain: 0, policy: Verdict::Accept, place: Place::default() };
+    Program { bases: vec![base], chains }
+}
