@@ -2,6 +2,7 @@
 //!
 //! This room may not know YAML or policies: it plans from [`Filter`] and reads into [`Program`].
 
+pub mod caps;
 pub mod iptables;
 pub mod nftables;
 pub mod render;

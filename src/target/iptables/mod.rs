@@ -1,5 +1,7 @@
 //! iptables and ip6tables: files for `iptables-restore`, with or without ipset.
 
+pub mod caps;
+
 use super::render::Templates;
 use super::{Fault, File, Header, ReadError, Spec};
 use crate::ir::Placement;

@@ -1,0 +1,392 @@
+//! Which pieces become one rule over a concatenated set.
+//!
+//! Measured with nft 1.0.6 on Linux 6.18, a packet that no rule matches: a plain rule costs 25 ns, so
+//! 10,000 of them 238,000 ns; a concatenated interval set 450 ns with 16 elements and 650 ns with 10,000.
+//! So sixteen rules pay for a set. Loading is cheap either way: 0.36 s for 10,000 plain rules, 0.14 s for
+//! 10,000 elements.
+
+use super::cells::{Cell, Prefix, layers};
+use super::pieces::{Piece, Verdict};
+use super::spell;
+use crate::ir::packet::{HopLimit, TcpFlags};
+use crate::ir::{L4, L4Kind};
+use crate::net::{Family, IpSet, RangeSet};
+use std::collections::HashMap;
+
+/// A group of fewer pieces, or a set of fewer elements, does not pay.
+const LEAST: usize = 16;
+/// At most so many sets for one group; what overlaps more often is written as rules.
+const MOST_LAYERS: usize = 8;
+/// A side of more prefixes is not multiplied out: the pieces of a group share it.
+const MOST_PREFIXES: usize = 16;
+/// A piece of more elements stays a rule with sets.
+const MOST_CELLS: usize = 64;
+/// Sets of more ranges are compared by their bounds only.
+const MOST_COMPARED: usize = 64;
+/// After so many comparisons of pieces, order is kept as written.
+const BUDGET: usize = 20_000_000;
+/// How often groups that turned out too small are given up and the rest placed anew.
+const ROUNDS: usize = 3;
+
+/// What the pieces of a group have in common.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Key {
+    /// The family.
+    pub(super) family: Family,
+    /// What happens.
+    pub(super) verdict: Verdict,
+    /// Which dimensions vary above the addresses.
+    pub(super) class: Class,
+    /// The source addresses, where they are many and shared.
+    pub(super) source: Option<IpSet>,
+    /// The destination addresses, where they are many and shared.
+    pub(super) destination: Option<IpSet>,
+    /// TCP flags.
+    pub(super) flags: TcpFlags,
+    /// Hop limit.
+    pub(super) hop_limit: HopLimit,
+}
+
+/// Which dimensions of a group vary above the addresses.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Class {
+    /// The protocol.
+    Protocols,
+    /// The protocol (TCP, UDP, SCTP) and the ports.
+    Ports,
+    /// None: all pieces share this.
+    Fixed(L4),
+}
+
+/// What the rules of a chain are written from, in order.
+pub(super) enum Item {
+    /// The piece with that index, as a rule of its own.
+    Piece(usize),
+    /// Disjoint cells of pieces that share a key.
+    Cells(Key, Vec<Cell>),
+}
+
+/// Puts pieces in order: alone where they stand, or in groups, where that pays.
+///
+/// A piece moves ahead to its group only past pieces of the same verdict, or of packets that it does not
+/// match; logging pieces count as a verdict of their own.
+pub(super) fn arrange(pieces: &[Piece<'_>]) -> Vec<Item> {
+    let keyed = keyed(pieces);
+    let mut eligible: Vec<bool> = keyed.iter().map(Option::is_some).collect();
+    let mut groups = Vec::new();
+    for _ in 0..ROUNDS {
+        groups = place(pieces, &keyed, &eligible);
+        let small: Vec<_> = groups.iter().filter(|g| g.members.len() < LEAST).collect();
+        if small.is_empty() {
+            break;
+        }
+        for member in small.iter().flat_map(|group| &group.members) {
+            if let Some(eligible) = eligible.get_mut(*member) {
+                *eligible = false;
+            }
+        }
+    }
+    emit(pieces.len(), groups, &keyed)
+}
+
+struct Keyed {
+    key: Key,
+    cells: Vec<Cell>,
+}
+
+/// Finds the key and the cells of every piece that may join a group that is large enough.
+fn keyed(pieces: &[Piece<'_>]) -> Vec<Option<Keyed>> {
+    if pieces.len() < LEAST {
+        return pieces.iter().map(|_| None).collect();
+    }
+    let mut keyed: Vec<_> = pieces.iter().enumerate().map(|(i, piece)| key(i, piece)).collect();
+    let mut counts: HashMap<&Key, usize> = HashMap::new();
+    for found in keyed.iter().flatten() {
+        *counts.entry(&found.key).or_default() += 1;
+    }
+    let enough: Vec<bool> = keyed
+        .iter()
+        .map(|found| found.as_ref().is_some_and(|found| counts[&found.key] >= LEAST))
+        .collect();
+    for (found, enough) in keyed.iter_mut().zip(enough) {
+        if !enough {
+            *found = None;
+        }
+    }
+    keyed
+}
+
+fn key(index: usize, piece: &Piece<'_>) -> Option<Keyed> {
+    let family = piece.family.filter(|_| piece.rule.log.is_none())?;
+    let (source, shared_source) = side(family, piece.source());
+    let (destination, shared_destination) = side(family, piece.destination());
+    let (class, l4) = levels(&piece.l4);
+    let many_texts = matches!(&class, Class::Fixed(l4) if spell::l4(l4, TcpFlags::Any).len() != 1);
+    if many_texts || source.len() * destination.len() * l4.len() > MOST_CELLS {
+        return None;
+    }
+    let mut cells = Vec::new();
+    for source in &source {
+        for destination in &destination {
+            cells.extend(l4.iter().map(|(protocol, source_port, destination_port)| Cell {
+                destination: *destination,
+                source: *source,
+                protocol: *protocol,
+                source_port: *source_port,
+                destination_port: *destination_port,
+                piece: index,
+            }));
+        }
+    }
+    let key = Key {
+        family,
+        verdict: piece.verdict,
+        class,
+        source: shared_source,
+        destination: shared_destination,
+        flags: piece.rule.tcp_flags,
+        hop_limit: piece.rule.hop_limit,
+    };
+    Some(Keyed { key, cells })
+}
+
+/// Gives the prefixes of a side, or the whole universe and the set to match apart when they are many.
+fn side(family: Family, set: &IpSet) -> (Vec<Prefix>, Option<IpSet>) {
+    let set = set.only(family);
+    let ranges = set.v4.ranges().len() + set.v6.ranges().len();
+    let prefixes: Vec<_> = match family {
+        _ if ranges > MOST_PREFIXES => Vec::new(),
+        Family::V4 => set
+            .v4_prefixes()
+            .take(MOST_PREFIXES + 1)
+            .map(|p| Prefix { low: p.network().to_bits().into(), length: p.prefix_len() })
+            .collect(),
+        Family::V6 => set
+            .v6_prefixes()
+            .take(MOST_PREFIXES + 1)
+            .map(|p| Prefix { low: p.network().to_bits(), length: p.prefix_len() })
+            .collect(),
+    };
+    if prefixes.is_empty() || prefixes.len() > MOST_PREFIXES {
+        return (vec![Prefix { low: 0, length: 0 }], Some(set));
+    }
+    (prefixes, None)
+}
+
+type Box4 = ((u8, u8), (u16, u16), (u16, u16));
+const ANY_PORT: (u16, u16) = (0, u16::MAX);
+
+/// Gives the boxes above the addresses.
+fn levels(l4: &L4) -> (Class, Vec<Box4>) {
+    let fixed = || (Class::Fixed(l4.clone()), vec![((0, u8::MAX), ANY_PORT, ANY_PORT)]);
+    match l4.kind() {
+        L4Kind::Protocols(protocols) if protocols.ranges().len() <= 4 => {
+            let boxes = protocols.ranges().iter().map(|range| (*range, ANY_PORT, ANY_PORT));
+            (Class::Protocols, boxes.collect())
+        }
+        L4Kind::Ports { protocols, source, destination }
+            if source.ranges().len() * destination.ranges().len() <= MOST_CELLS =>
+        {
+            let mut boxes = Vec::new();
+            for protocol in crate::net::protocol::WITH_PORTS {
+                if protocols.contains(protocol) {
+                    let ports = source.ranges().iter().flat_map(|from| {
+                        destination.ranges().iter().map(|to| ((protocol, protocol), *from, *to))
+                    });
+                    boxes.extend(ports);
+                }
+            }
+            (Class::Ports, boxes)
+        }
+        _ => fixed(),
+    }
+}
+
+/// The bounds of a piece's addresses, for a fast answer.
+#[derive(Clone, Copy)]
+struct Bounds {
+    source: (u128, u128),
+    destination: (u128, u128),
+}
+
+fn bounds(piece: &Piece<'_>) -> Bounds {
+    let of = |set: &IpSet| match piece.family {
+        Some(Family::V4) => ends(&set.v4),
+        Some(Family::V6) => ends(&set.v6),
+        None => (0, u128::MAX),
+    };
+    Bounds { source: of(piece.source()), destination: of(piece.destination()) }
+}
+
+fn ends<T: crate::net::Scalar>(set: &RangeSet<T>) -> (u128, u128) {
+    let low = set.ranges().first().map_or(0, |range| range.0.widen());
+    (low, set.ranges().last().map_or(0, |range| range.1.widen()))
+}
+
+/// A piece that has its place.
+struct Placed {
+    piece: usize,
+    bounds: Bounds,
+    position: usize,
+}
+
+struct Group {
+    key: usize,
+    position: usize,
+    members: Vec<usize>,
+}
+
+/// Which pieces a piece must not be moved past: those of another such number.
+fn colour(piece: &Piece<'_>) -> (Verdict, bool) {
+    (piece.verdict, piece.rule.log.is_some())
+}
+
+/// Where pieces have been put so far.
+struct Order<'a, 'b> {
+    pieces: &'a [Piece<'b>],
+    placed: Vec<((Verdict, bool), Option<Family>, Vec<Placed>)>,
+    spent: usize,
+}
+
+impl Order<'_, '_> {
+    fn put(&mut self, index: usize, position: usize) {
+        let Some(piece) = self.pieces.get(index) else { return };
+        let (colour, family) = (colour(piece), piece.family);
+        let placed = Placed { piece: index, bounds: bounds(piece), position };
+        match self.placed.iter_mut().find(|(c, f, _)| *c == colour && *f == family) {
+            Some((_, _, list)) => list.push(placed),
+            None => self.placed.push((colour, family, vec![placed])),
+        }
+    }
+
+    /// Gives the last position that the piece must stay behind.
+    fn behind(&mut self, piece: &Piece<'_>) -> Option<usize> {
+        let bounds = bounds(piece);
+        let mut last = None;
+        for (colour, family, list) in &self.placed {
+            let same = colour.0 == piece.verdict && !colour.1;
+            if same || (family.is_some() && *family != piece.family) {
+                continue;
+            }
+            let exact = self.spent < BUDGET;
+            self.spent += if exact { list.len() } else { 0 };
+            let met = list.iter().filter(|other| {
+                !exact
+                    || (bounds_meet(bounds, other.bounds)
+                        && self.pieces.get(other.piece).is_none_or(|other| overlap(piece, other)))
+            });
+            last = last.max(met.map(|other| other.position).max());
+        }
+        last
+    }
+}
+
+fn bounds_meet(a: Bounds, b: Bounds) -> bool {
+    a.destination.0 <= b.destination.1
+        && b.destination.0 <= a.destination.1
+        && a.source.0 <= b.source.1
+        && b.source.0 <= a.source.1
+}
+
+/// Tells whether some packet may be matched by both; exact for sets of moderate size.
+fn overlap(a: &Piece<'_>, b: &Piece<'_>) -> bool {
+    let ports_meet = !a.l4.protocol_set().is_disjoint(b.l4.protocol_set())
+        && !a.l4.source().is_disjoint(b.l4.source())
+        && !a.l4.destination().is_disjoint(b.l4.destination());
+    let family = a.family.or(b.family);
+    ports_meet
+        && sides_meet(family, a.source(), b.source())
+        && sides_meet(family, a.destination(), b.destination())
+}
+
+fn sides_meet(family: Option<Family>, a: &IpSet, b: &IpSet) -> bool {
+    let meet4 = || may_meet(&a.v4, &b.v4);
+    let meet6 = || may_meet(&a.v6, &b.v6);
+    match family {
+        Some(Family::V4) => meet4(),
+        Some(Family::V6) => meet6(),
+        None => meet4() || meet6(),
+    }
+}
+
+fn may_meet<T: crate::net::Scalar>(a: &RangeSet<T>, b: &RangeSet<T>) -> bool {
+    a.ranges().len().max(b.ranges().len()) > MOST_COMPARED || !a.is_disjoint(b)
+}
+
+/// Gives each eligible piece a group: an earlier one of its key if nothing stands between.
+fn place(pieces: &[Piece<'_>], keyed: &[Option<Keyed>], eligible: &[bool]) -> Vec<Group> {
+    let mut order = Order { pieces, placed: Vec::new(), spent: 0 };
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_key: HashMap<&Key, Vec<usize>> = HashMap::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        let key = match keyed.get(index) {
+            Some(Some(found)) if eligible.get(index) == Some(&true) => &found.key,
+            _ => {
+                order.put(index, index);
+                continue;
+            }
+        };
+        let behind = order.behind(piece);
+        let open = by_key.entry(key).or_default();
+        let fits = |group: &Group| behind.is_none_or(|behind| group.position > behind);
+        let found = open.iter().copied().find(|at| groups.get(*at).is_some_and(fits));
+        let at = found.unwrap_or_else(|| {
+            open.push(groups.len());
+            groups.push(Group { key: index, position: index, members: Vec::new() });
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(at) {
+            group.members.push(index);
+            order.put(index, group.position);
+        }
+    }
+    groups
+}
+
+/// Lists the items in order: each group where its first member stood.
+fn emit(count: usize, groups: Vec<Group>, keyed: &[Option<Keyed>]) -> Vec<Item> {
+    let mut grouped = vec![false; count];
+    let mut at: HashMap<usize, Group> = HashMap::new();
+    for group in groups {
+        for member in &group.members {
+            if let Some(grouped) = grouped.get_mut(*member) {
+                *grouped = true;
+            }
+        }
+        at.insert(group.position, group);
+    }
+    let mut items = Vec::new();
+    for (index, grouped) in grouped.into_iter().enumerate() {
+        if let Some(group) = at.remove(&index) {
+            group_items(&group, keyed, &mut items);
+        } else if !grouped {
+            items.push(Item::Piece(index));
+        }
+    }
+    items
+}
+
+fn group_items(group: &Group, keyed: &[Option<Keyed>], items: &mut Vec<Item>) {
+    let Some(Some(Keyed { key, .. })) = keyed.get(group.key) else { return };
+    if group.members.len() < LEAST {
+        items.extend(group.members.iter().map(|member| Item::Piece(*member)));
+        return;
+    }
+    let of = |member: &usize| keyed.get(*member).and_then(Option::as_ref);
+    let cells: Vec<_> =
+        group.members.iter().filter_map(of).flat_map(|k| k.cells.iter().copied()).collect();
+    let split = layers(key.family, cells, MOST_LAYERS, LEAST);
+    let mut in_layers: Vec<_> = split.layers.iter().flatten().map(|cell| cell.piece).collect();
+    in_layers.sort_unstable();
+    let mut rest = split.rest;
+    rest.sort_unstable_by_key(|cell| (cell.piece, *cell));
+    items.extend(split.layers.into_iter().map(|cells| Item::Cells(key.clone(), cells)));
+    let mut last = None;
+    for cell in rest {
+        if in_layers.binary_search(&cell.piece).is_ok() {
+            items.push(Item::Cells(key.clone(), vec![cell]));
+        } else if last.replace(cell.piece) != Some(cell.piece) {
+            items.push(Item::Piece(cell.piece));
+        }
+    }
+}

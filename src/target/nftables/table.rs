@@ -1,0 +1,220 @@
+//! One rule over a set of concatenations: which fields it joins, and what its cells share.
+
+use super::cells::{Cell, Prefix, width};
+use super::group::{Class, Key};
+use super::pieces::{Piece, Verdict};
+use super::sets::{Pool, Side, address_type, of_range, prefix};
+use super::spell::{hop_limit, ip, l4, protocol, protocol_set, range, words};
+use crate::ir::packet::TcpFlags;
+use crate::ir::{L4, Origin};
+use crate::net::{Family, PortSet, ProtocolSet};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// A dimension in which the cells of a table differ.
+struct Field {
+    /// How a rule names it.
+    name: String,
+    /// nft's type of its values.
+    kind: &'static str,
+    /// Writes a cell's value.
+    write: fn(Family, &Cell) -> String,
+    /// Tells whether a cell's value is more than one number.
+    wide: fn(Family, &Cell) -> bool,
+}
+
+/// Writes the match of a rule over cells, with a set for what varies and a match for what does not.
+pub(super) fn matches(
+    pool: &mut Pool,
+    way: &str,
+    key: &Key,
+    cells: &mut [Cell],
+    pieces: &[Piece<'_>],
+) -> String {
+    cells.sort_unstable_by_key(|c| {
+        (c.source, c.destination, c.protocol, c.source_port, c.destination_port)
+    });
+    let addresses = fixed_addresses(pool, key, cells, pieces);
+    let levels = fixed_l4(key, cells);
+    let fields = fields(key, cells);
+    let joined = if fields.is_empty() {
+        String::new()
+    } else {
+        let rows = cells.iter().map(|cell| row(key.family, &fields, cell, pieces)).collect();
+        let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+        let kinds: Vec<_> = fields.iter().map(|field| field.kind).collect();
+        let interval = cells.iter().any(|c| fields.iter().any(|f| (f.wide)(key.family, c)));
+        let name = format!("{way}_{}", key.verdict.word());
+        let set = pool.concatenation(&name, key.family, kinds.join(" . "), interval, rows);
+        format!("{} @{set}", names.join(" . "))
+    };
+    let flags = match key.flags {
+        TcpFlags::Any => "",
+        TcpFlags::AckOrRst => "tcp flags & (ack | rst) != 0",
+    };
+    let hop = hop_limit(Some(key.family), key.hop_limit);
+    let implied = !addresses.is_empty()
+        || fields.iter().any(|field| field.kind == address_type(key.family))
+        || !hop.is_empty()
+        || matches!(&key.class, Class::Fixed(l4) if l4.words().is_some());
+    let family = if implied { "" } else { family_match(key.family, key.verdict) };
+    words([family, &addresses, &levels, &joined, flags, &hop])
+}
+
+/// Writes a match on the family alone.
+///
+/// `nft list` leaves `meta nfproto` out ahead of a TCP reset (measured, 1.0.6), and what is loaded again
+/// from such a listing would match both families: there, an address match says the same and stays.
+pub(super) fn family_match(family: Family, verdict: Verdict) -> &'static str {
+    match (family, verdict) {
+        (Family::V4, Verdict::Reset) => "ip saddr 0.0.0.0/0",
+        (Family::V6, Verdict::Reset) => "ip6 saddr ::/0",
+        (Family::V4, _) => "meta nfproto ipv4",
+        (Family::V6, _) => "meta nfproto ipv6",
+    }
+}
+
+fn row(family: Family, fields: &[Field], cell: &Cell, pieces: &[Piece<'_>]) -> (String, String) {
+    let mut key = String::new();
+    for (i, field) in fields.iter().enumerate() {
+        if i > 0 {
+            key.push_str(" . ");
+        }
+        key.push_str(&(field.write)(family, cell));
+    }
+    let origins = pieces.get(cell.piece).map_or(&[][..], |piece| &piece.rule.origins);
+    let origins: Vec<_> = origins.iter().map(Origin::to_string).collect();
+    (key, origins.join(", "))
+}
+
+fn same<T: PartialEq>(cells: &[Cell], value: impl Fn(&Cell) -> T) -> bool {
+    cells.windows(2).all(|pair| matches!(pair, [a, b] if value(a) == value(b)))
+}
+
+/// Gives the dimensions in which the cells differ.
+fn fields(key: &Key, cells: &[Cell]) -> Vec<Field> {
+    let mut fields = Vec::new();
+    let mut add = |varies: bool, field: Field| {
+        if varies {
+            fields.push(field);
+        }
+    };
+    let header = ip(key.family);
+    let kind = address_type(key.family);
+    let source = Field {
+        name: format!("{header} saddr"),
+        kind,
+        write: |family, cell| prefix(net(family, cell.source)),
+        wide: |family, cell| cell.source.length < width(family),
+    };
+    let destination = Field {
+        name: format!("{header} daddr"),
+        kind,
+        write: |family, cell| prefix(net(family, cell.destination)),
+        wide: |family, cell| cell.destination.length < width(family),
+    };
+    add(!same(cells, |c| c.source), source);
+    add(!same(cells, |c| c.destination), destination);
+    add(!same(cells, |c| c.protocol), protocol_field());
+    let header = ports_of(cells);
+    add(
+        !same(cells, |c| c.source_port),
+        Field {
+            name: format!("{header} sport"),
+            kind: "inet_service",
+            write: |_, cell| range(cell.source_port),
+            wide: |_, cell| cell.source_port.0 < cell.source_port.1,
+        },
+    );
+    add(
+        !same(cells, |c| c.destination_port),
+        Field {
+            name: format!("{header} dport"),
+            kind: "inet_service",
+            write: |_, cell| range(cell.destination_port),
+            wide: |_, cell| cell.destination_port.0 < cell.destination_port.1,
+        },
+    );
+    fields
+}
+
+fn protocol_field() -> Field {
+    Field {
+        name: "meta l4proto".to_owned(),
+        kind: "inet_proto",
+        write: |_, cell| match cell.protocol {
+            (low, high) if low == high => protocol(low),
+            wide => range(wide),
+        },
+        wide: |_, cell| cell.protocol.0 < cell.protocol.1,
+    }
+}
+
+/// Gives the header that ports are read from: the one protocol's, or that of any.
+fn ports_of(cells: &[Cell]) -> String {
+    match cells.first() {
+        Some(first) if same(cells, |c| c.protocol) => protocol(first.protocol.0),
+        _ => "th".to_owned(),
+    }
+}
+
+/// Writes the addresses that all cells share.
+fn fixed_addresses(pool: &mut Pool, key: &Key, cells: &[Cell], pieces: &[Piece<'_>]) -> String {
+    let Some(first) = cells.first() else { return String::new() };
+    let origins = pieces.get(first.piece).map_or(&[][..], |piece| &piece.rule.origins);
+    let mut side = |side, shared: &Option<crate::net::IpSet>, at: Prefix, same: bool| match shared {
+        Some(set) => pool.matches(key.family, side, set, origins),
+        None if same => {
+            let set = of_range(key.family, at.low, at.high(key.family));
+            pool.matches(key.family, side, &set, origins)
+        }
+        None => String::new(),
+    };
+    let source = side(Side::Source, &key.source, first.source, same(cells, |c| c.source));
+    let destination = side(
+        Side::Destination,
+        &key.destination,
+        first.destination,
+        same(cells, |c| c.destination),
+    );
+    words([source.as_str(), &destination])
+}
+
+/// Writes the protocol and the ports that all cells share.
+fn fixed_l4(key: &Key, cells: &[Cell]) -> String {
+    let Some(first) = cells.first() else { return String::new() };
+    let one_protocol = same(cells, |c| c.protocol);
+    let said = match &key.class {
+        Class::Fixed(fixed) => l4(fixed, TcpFlags::Any),
+        Class::Protocols if one_protocol => {
+            vec![protocol_set(&ProtocolSet::range(first.protocol.0, first.protocol.1))]
+        }
+        Class::Protocols => Vec::new(),
+        Class::Ports => {
+            let port = |same: bool, (low, high): (u16, u16)| {
+                if same { PortSet::range(low, high) } else { PortSet::all() }
+            };
+            let source = port(same(cells, |c| c.source_port), first.source_port);
+            let destination = port(same(cells, |c| c.destination_port), first.destination_port);
+            if source.is_all() && destination.is_all() {
+                Vec::new()
+            } else {
+                let protocols = ProtocolSet::from_ranges(cells.iter().map(|c| c.protocol));
+                l4(&L4::product(protocols, source, destination), TcpFlags::Any)
+            }
+        }
+    };
+    said.into_iter().next().unwrap_or_default()
+}
+
+fn net(family: Family, prefix: Prefix) -> IpNet {
+    match family {
+        Family::V4 => {
+            let low = Ipv4Addr::from_bits(u32::try_from(prefix.low).unwrap_or(u32::MAX));
+            Ipv4Net::new(low, prefix.length).unwrap_or_default().into()
+        }
+        Family::V6 => {
+            Ipv6Net::new(Ipv6Addr::from_bits(prefix.low), prefix.length).unwrap_or_default().into()
+        }
+    }
+}
