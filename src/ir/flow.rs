@@ -4,7 +4,8 @@ use super::{Action, Baseline, Direction, L4, Log, Origin};
 use crate::net::{Family, IpSet, PortSet};
 
 /// One rule over the first packets of flows.
-// INVARIANT: no dimension is empty, and a family is in both address sets or in neither.
+// INVARIANT: no dimension is empty, and a family is in both address sets or in neither; restricted ICMP
+// words stand with addresses of their own family only.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
     /// What the rule does.

@@ -103,9 +103,9 @@ impl Operation {
             Operation::Over if a < TERMINALS || b == UNDECIDED || a == b => Some(a),
             Operation::Guard if a == UNDECIDED || b == UNDECIDED => Some(UNDECIDED),
             Operation::Guard if a == ACCEPT => Some(b),
-            Operation::Then if a == ACCEPT && b == UNDECIDED => Some(ACCEPT),
-            Operation::Then if a == ACCEPT => Some(b),
-            Operation::Then if a < TERMINALS || b == UNDECIDED || b == ACCEPT => Some(a),
+            Operation::Then if b == UNDECIDED || b == ACCEPT => Some(a),
+            Operation::Then if a == ACCEPT && b < TERMINALS => Some(b),
+            Operation::Then if a != ACCEPT && a < TERMINALS => Some(a),
             _ => None,
         }
     }

@@ -97,10 +97,10 @@ impl<'a> Prover<'a> {
         program: &Program,
     ) -> Result<Proof, Failure> {
         let (v4, v6) = self.meaning(placement, state)?;
-        let read4 = translate::program(program, &mut self.v4)?;
+        let read4 = translate::program(program, placement, &mut self.v4)?;
         let found = witness::difference(&self.v4, placement, v4, read4);
         self.judge(placement, state, program, found)?;
-        let read6 = translate::program(program, &mut self.v6)?;
+        let read6 = translate::program(program, placement, &mut self.v6)?;
         let found = witness::difference(&self.v6, placement, v6, read6);
         self.judge(placement, state, program, found)?;
         Ok(Proof { nodes: self.v4.count() + self.v6.count() })

@@ -99,7 +99,7 @@ pub enum Match {
 pub enum Field {
     /// Index in [`crate::ir::Hook::ALL`].
     Hook,
-    /// The incoming interface's index in the placement; looked at only where the hook has one.
+    /// The incoming interface's index in the placement, whose last stands for every other interface.
     Incoming,
     /// The outgoing interface's index in the placement.
     Outgoing,

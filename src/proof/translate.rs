@@ -2,9 +2,9 @@
 
 use super::diagram::{Conjunction, Diagrams, LEFT, Node, OverBudget, UNDECIDED, Value, terminal};
 use super::field;
-use super::program::{Base, Clause, Match, Program, Ranges, Then};
+use super::program::{Base, Clause, Field, Match, Program, Ranges, Then};
 use super::ranges::{common, sorted};
-use crate::ir::Verdict;
+use crate::ir::{Placement, Verdict};
 use crate::net::Family;
 use rustc_hash::FxHashMap;
 
@@ -67,6 +67,7 @@ struct Condition<V> {
 
 struct Translator<'a, V> {
     program: &'a Program,
+    others: u32,
     diagrams: &'a mut Diagrams<V>,
     chains: Vec<Option<Node>>,
     fallen: FxHashMap<Node, Node>,
@@ -74,12 +75,17 @@ struct Translator<'a, V> {
 }
 
 /// Gives the diagram of a program. The program must have passed [`Program::check`].
+///
+/// The interface that stands for every other one is the last, so a range that reaches it goes on to the
+/// field's end.
 pub(super) fn program<V: Side>(
     program: &Program,
+    placement: &Placement,
     diagrams: &mut Diagrams<V>,
 ) -> Result<Node, OverBudget> {
     let mut translator = Translator {
         program,
+        others: placement.other_interface().into(),
         diagrams,
         chains: vec![None; program.chains.len()],
         fallen: FxHashMap::default(),
@@ -172,6 +178,11 @@ impl<V: Side> Translator<'_, V> {
                 Match::AnyOf(alternatives) => {
                     condition.further.push(self.any_of(alternatives)?);
                     continue;
+                }
+                Match::Field(name @ (Field::Incoming | Field::Outgoing), ranges) => {
+                    let open = |end: u32| if end >= self.others { u16::MAX.into() } else { end };
+                    let ranges: Ranges<u32> = ranges.iter().map(|(l, h)| (*l, open(*h))).collect();
+                    (field::level(*name), values(&ranges))
                 }
                 Match::Field(name, ranges) => (field::level(*name), values(ranges)),
                 address => match V::addresses(address) {

@@ -9,7 +9,7 @@ use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, Placement, RateLimit,
     State, StateMode, TimeUnit,
 };
-use portcullis::net::{IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, icmp};
+use portcullis::net::{Family, IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, icmp};
 use portcullis::target::{Kind, Spec, iptables, nftables};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -101,6 +101,13 @@ fn rule() -> impl Strategy<Value = Option<Rule>> {
     (action(), way, ip_set(), ip_set(), l4(), ephemeral, log()).prop_map(
         |(action, direction, source, destination, l4, ephemeral, log)| {
             let origins = vec![Origin::new(OriginKind::Policy, "rule")];
+            // As resolving does: ICMP types are of one family.
+            let cut = |set: IpSet| match l4.words() {
+                Some(1) => set.only(Family::V4),
+                Some(_) => set.only(Family::V6),
+                None => set,
+            };
+            let (source, destination) = (cut(source), cut(destination));
             Rule { action, direction, source, destination, l4, ephemeral, log, origins }
                 .normalized()
         },

@@ -111,7 +111,13 @@ pub fn program(filter: &Filter) -> Program {
         }
     }
     let chains = vec![entry, chain(filter, Direction::Inbound), chain(filter, Direction::Outbound)];
-    let base =
-        Base { when: Vec::new(), chain: 0, policy: Verdict::Accept, place: Place::default() };
-    Program { bases: vec![base], chains }
+    // One base for each hook, as firewalls have them.
+    let base = |hook| Base {
+        when: vec![one(Field::Hook, hook)],
+        chain: 0,
+        policy: Verdict::Accept,
+        place: Place::default(),
+    };
+    let hooks = 0..u32::try_from(Hook::ALL.len()).expect("few");
+    Program { bases: hooks.map(base).collect(), chains }
 }
