@@ -1,5 +1,7 @@
-//! Portcullis compiles one firewall policy for many firewalls and proves each artifact.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod cli;
+pub mod compile;
 pub mod diag;
 pub mod feed;
 pub mod ir;

@@ -1,3 +1,5 @@
 //! The `portcullis` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    portcullis::cli::main()
+}

@@ -33,8 +33,89 @@ macro_rules! codes {
 }
 
 codes! {
+    YamlSyntax "yaml-syntax" Error
+    "The text is not well-formed YAML, so nothing after this place can be read.\n\nMost often a quote or bracket is not closed, a tab indents, or a value contains `: `. Quote values that contain punctuation."
+
+    YamlNotAccepted "yaml-not-accepted" Error
+    "The text uses a part of YAML that policies do not have: tags, anchors and aliases, merge keys, several documents in a file, keys that are not text, or very deep nesting.\n\nYAML readers disagree about these, and some drop them in silence: `from: !lan` would lose its value and open a rule. Declare a named network or service instead of an anchor."
+
+    YamlCharacter "yaml-character" Error
+    "The text has a character that some readers take for a line break and others do not (U+0085, U+2028, U+2029, a lone carriage return), that shows text in another order than it has (bidirectional formatting), or that is a control character.\n\nWith such a character a policy could be reviewed as one thing and compiled as another. Remove it; comments are not exempt."
+
+    QuoteIt "quote-it" Error
+    "An IPv6 address that begins with `:` inside brackets, or that ends in `::`, is a map to YAML.\n\nPut it in double quotes: `\"::/0\"`, `\"2001:db8::\"`."
+
+    EmptyValue "empty-value" Error
+    "A key or list item has no value.\n\nA forgotten value must never read as *any*. Write `any` if everything is meant, or remove the key."
+
+    RepeatedKey "repeated-key" Error
+    "A map has the same key twice.\n\nYAML readers differ in which of the two they keep, so a network could be replaced unseen. Keep one."
+
+    EmptyFile "empty-file" Error
+    "A file has nothing in it.\n\nA policy must say something: it begins with `policy: NAME`. A list of prefixes must have at least one."
+
+    FileNotRead "file-not-read" Error
+    "A file could not be read: it is not there, is not UTF-8, or is too large.\n\nPaths in a policy are relative to the file that names them. Policies and libraries are at most 16 MiB, lists of prefixes at most 64 MiB."
+
+    BadPath "bad-path" Error
+    "A path is absolute or has characters that are not portable, so it would mean another file on another machine.\n\nWrite a relative path with `/`, of letters, digits and `._-`. What is written (`output`) must also stay below the output folder: without `..`, and without another target's output in it."
+
+    UnknownKey "unknown-key" Error
+    "A map has a key that does not belong there.\n\nA misspelt key that was ignored would silently lose a restriction. The message lists near names."
+
+    MissingKey "missing-key" Error
+    "A map lacks keys that it must have.\n\nIn a rule nothing is implied: `action`, `direction`, `from`, `to` and `service` must all be written, and *any* is spelled `any`."
+
+    WrongType "wrong-type" Error
+    "A value is of another type than is expected there, for example a list instead of text, or a number that should be quoted.\n\nValues are never converted in silence, because YAML readers disagree about what `010` or `no` is."
+
+    UnknownValue "unknown-value" Error
+    "A value is not one of those that the key accepts.\n\nThe message lists near or allowed values."
+
     UnknownName "unknown-name" Error
     "A rule or a set refers to a network, service, library, parameter or target that is not declared.\n\nA name that matched nothing would silently empty or widen a rule, so it is an error. The message lists near names."
+
+    BadName "bad-name" Error
+    "A name is not well formed or is reserved.\n\nNames begin with a lower-case letter and continue with lower-case letters, digits, `-` or `_` (the policy's own name without `_`), at most 64 characters. They become names in firewall configuration, so nothing else is allowed. `any` and `none` are reserved for networks; `any` and the names of protocols for services."
+
+    RepeatedName "repeated-name" Error
+    "Two rules have one id, or a library is imported or used twice under one name.\n\nIds are how reports, tests and artifacts name rules, so each must be unique. Give the second use of a library an `id` of its own."
+
+    BadAddress "bad-address" Error
+    "A text is not an address or prefix, or would be read differently by different systems: host bits to the right of the prefix length, leading zeros (octal to some), IPv4 in IPv6 notation, or a zone.\n\nThe message says what to write. Nothing is ever corrected in silence."
+
+    BadService "bad-service" Error
+    "A text is not a service.\n\nServices are `tcp/443`, `udp/1000-2000`, `sctp/any`, `icmp/echo-request`, `icmp/3`, `icmp/3/4`, `icmpv6/packet-too-big`, `protocol/gre`, `protocol/47`, `any`, a name, or a list of these. Ports are 1-65535 (0 is reserved and only accepted as the start of a range)."
+
+    BadDomain "bad-domain" Error
+    "A text is not a domain name.\n\nLabels are letters, digits and hyphens, at most 63 characters each and 253 in all (RFC 1123). `*` may stand for a whole first label or inside it."
+
+    BadDate "bad-date" Error
+    "A date is not a real day in the form YYYY-MM-DD.\n\nDates are ISO 8601 calendar dates: `2027-06-30`."
+
+    BadInterface "bad-interface" Error
+    "A gateway's interfaces are not well formed: a name is not 1 to 15 letters, digits and `_.-`, is `lo`, or stands twice.\n\nA gateway needs at least one inside and one outside interface, and no interface may be both."
+
+    BadLimit "bad-limit" Error
+    "A rate limit is not a number and a unit.\n\nWrite `10/second`, `10/minute`, `10/hour` or `10/day`."
+
+    UnsafeText "unsafe-text" Error
+    "A text that goes into artifacts is not one line of printable characters.\n\nComments, descriptions, owners and tickets are written into firewall configuration. They are one line of at most 200 characters, without `\"` and `\\`, and without control, bidirectional or other invisible characters, so that no text can become configuration. Log prefixes are letters, digits, spaces and `-_.:/`, at most 64."
+
+    OtherKindsOption "other-kinds-option" Error
+    "A target has an option that only another kind of target has.\n\nAn option that was ignored would not do what was asked. Remove it, or change the target's `kind`."
+
+    BadImport "bad-import" Error
+    "A file cannot be imported: it is not a library, imports itself through others, or is imported twice.\n\nPolicies import rule libraries: files that begin with `library: NAME`, or `builtin:NAME`."
+
+    BadArgument "bad-argument" Error
+    "An argument of a library is missing, or is not of the type or among the values that its parameter allows.\n\nThe message lists near or allowed values."
+
+    BadTemplate "bad-template" Error
+    "An expression of a library cannot be evaluated with the given arguments, for example because a table has no entry for a region.\n\nAn expression must have a value: nothing is left out in silence."
+
+    LibraryWarning "library-warning" Warning
+    "A library has something to say about the arguments that it was used with.\n\nThe library's author wrote the message; the rules are compiled as they are."
 
     EmptySet "empty-set" Error
     "A set of addresses, ports or protocols has no element: for example `except` took away all that `include` gave.\n\nAn empty match is never left out of an artifact, because a rule without it would match everything. Correct the set or remove the rule."
@@ -61,7 +142,7 @@ codes! {
     "A policy without `targets:` asks for no artifact, so there is nothing to compile.\n\nAdd a target: its name, `kind:` and `output:`."
 
     Decision "decision" Note
-    "Says which rule decides the packet that `explain` was asked about."
+    "Says which rule decides the packet that `explain` was asked about.\n\nIt points at the rule in the policy; the command's own output has the line in each artifact."
 
     Cycle "cycle" Error
     "A network or a service is made of itself, directly or through others.\n\nBreak the circle: one of the names has to be made of addresses or ports."
@@ -71,6 +152,9 @@ codes! {
 
     SourcePorts "source-ports" Error
     "A rule restricts source ports, but its service has protocols without ports.\n\nOnly TCP, UDP and SCTP have ports that a policy can name. Give the other protocols a rule of their own."
+
+    Expired "expired" Error
+    "A rule's `expires:` day is over, judged as of the day that `--as-of` gives.\n\nAn expired rule is never dropped by itself: a deny that vanished would open traffic. Renew the day, or remove the rule."
 
     Template "template" Error
     "A template did not render: it names something that the plan does not have, or would print text that is not safe in the target's configuration.\n\nEvery string that a template prints is held against the target's safe alphabet, so that no name or comment can become configuration."

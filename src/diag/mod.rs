@@ -3,10 +3,16 @@
 //! This room may not know policies or firewalls; it knows text and wording.
 
 mod code;
+mod github;
+mod human;
+mod json;
+mod near;
+mod sarif;
 
 pub use code::Code;
+pub use near::{enumerate, nearest, suggestion};
 
-use crate::source::Span;
+use crate::source::{SourceMap, Span};
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -17,6 +23,64 @@ pub enum Severity {
     Warning,
     /// Nothing is written.
     Error,
+}
+
+impl Severity {
+    /// Gives the word that every format uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// How diagnostics are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// For people: the text with the places underlined.
+    Human {
+        /// Whether ANSI colors are used.
+        color: bool,
+    },
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0 (OASIS), which code hosts read.
+    Sarif,
+    /// Workflow commands of GitHub Actions.
+    Github,
+}
+
+/// Writes diagnostics in a format: errors and warnings together, in the order of files and places.
+pub fn render(list: &[Diagnostic], sources: &SourceMap, format: Format) -> String {
+    render_with(list, sources, format, &serde_json::Value::Null)
+}
+
+/// Writes diagnostics in a format, and in JSON a command's own results beside them.
+pub fn render_with(
+    list: &[Diagnostic],
+    sources: &SourceMap,
+    format: Format,
+    results: &serde_json::Value,
+) -> String {
+    let list = sorted(list);
+    match format {
+        Format::Human { color } => human::render(&list, sources, color),
+        Format::Json => json::render(&list, sources, results),
+        Format::Sarif => sarif::render(&list, sources),
+        Format::Github => github::render(&list, sources),
+    }
+}
+
+/// Those with a place by file and byte, then those without, each in the order in which they were found.
+fn sorted(list: &[Diagnostic]) -> Vec<&Diagnostic> {
+    let mut sorted: Vec<_> = list.iter().collect();
+    sorted.sort_by_key(|d| match d.labels.first() {
+        Some(label) => (0, Some(label.span.file), label.span.start),
+        None => (1, None, 0),
+    });
+    sorted
 }
 
 /// A place that a diagnostic points at, and what it says there.
@@ -99,6 +163,16 @@ impl Diags {
         self.list.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Gives how many errors were said.
+    pub fn errors(&self) -> usize {
+        self.list.iter().filter(|d| d.severity == Severity::Error).count()
+    }
+
+    /// Gives those that were said since the list had `length` of them, to add a place to each.
+    pub fn since(&mut self, length: usize) -> &mut [Diagnostic] {
+        self.list.get_mut(length..).unwrap_or_default()
+    }
+
     /// Gives them all.
     pub fn list(&self) -> &[Diagnostic] {
         &self.list
@@ -109,3 +183,6 @@ impl Diags {
         self.list.extend(other.list);
     }
 }
+
+#[cfg(test)]
+mod tests;

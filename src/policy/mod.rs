@@ -2,5 +2,48 @@
 //!
 //! This room may not know what a rule does to packets, nor how any firewall spells it; it knows targets
 //! only by the [`crate::target::Spec`] that a policy asks for.
+//!
+//! [`load`] reads the policy, then the libraries that it imports, then decodes item by item and expands
+//! `use:`. Every fault of every file is said in one run.
 
 pub mod ast;
+mod builtin;
+mod decode;
+mod document;
+mod files;
+mod library;
+mod raw;
+mod schema;
+
+pub use builtin::names as builtin_libraries;
+pub use files::Loader;
+pub use schema::schema;
+
+use crate::diag::{Code, Diagnostic, Diags};
+use crate::source::SourceMap;
+
+/// Reads a policy and all that it imports.
+///
+/// `root` is the path that the loader reads the policy by and that messages show; paths in the policy
+/// are relative to it. `None` when there is an error, which is in `diags`, as warnings are.
+pub fn load(
+    root: &str,
+    loader: &dyn Loader,
+    sources: &mut SourceMap,
+    diags: &mut Diags,
+) -> Option<ast::Policy> {
+    let before = diags.errors();
+    let mut files = files::Files::new(loader, sources);
+    let document = files.document(root, None, diags)?;
+    let node = document.root();
+    if files::kind(node.value) == Some("library") && !node.has("policy") {
+        let message = "this is a library, not a policy";
+        let diagnostic = Diagnostic::new(Code::WrongType, message).at(node.key_of("library"), "");
+        diags.push(diagnostic.help("import it into a policy and write `use:`"));
+        return None;
+    }
+    let imports = library::imports(node, root, &mut files, diags);
+    let mut context = decode::Context { diags, files, scope: decode::Scope::default() };
+    let policy = decode::policy(node, &imports, &mut context);
+    policy.filter(|_| diags.errors() == before)
+}

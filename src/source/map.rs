@@ -1,5 +1,7 @@
 //! The files of a run and places in them.
 
+use std::sync::Arc;
+
 /// A file of a [`SourceMap`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FileId(u32);
@@ -24,31 +26,47 @@ pub struct Position {
     pub column: usize,
 }
 
+#[derive(Clone, Debug)]
+struct File {
+    name: String,
+    text: Arc<str>,
+    /// The byte that each line starts at.
+    lines: Vec<usize>,
+}
+
 /// The texts of a run, by file.
 #[derive(Clone, Default, Debug)]
 pub struct SourceMap {
-    files: Vec<(String, String)>,
+    files: Vec<File>,
 }
 
 impl SourceMap {
     /// Adds a file under the name that messages show.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.files.push((name.into(), text.into()));
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+        let text = text.into();
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
+        self.files.push(File { name: name.into(), text, lines });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
-    fn entry(&self, file: FileId) -> &(String, String) {
+    fn entry(&self, file: FileId) -> &File {
         &self.files[usize::try_from(file.0).unwrap_or(usize::MAX)]
     }
 
     /// Gives the name that messages show.
     pub fn name(&self, file: FileId) -> &str {
-        &self.entry(file).0
+        &self.entry(file).name
     }
 
     /// Gives the whole text.
     pub fn text(&self, file: FileId) -> &str {
-        &self.entry(file).1
+        &self.entry(file).text
+    }
+
+    /// Gives the whole text, to be kept beside the map.
+    pub fn shared(&self, file: FileId) -> Arc<str> {
+        Arc::clone(&self.entry(file).text)
     }
 
     /// Gives the text of a span.
@@ -56,14 +74,44 @@ impl SourceMap {
         self.text(span.file).get(span.start..span.end).unwrap_or_default()
     }
 
+    /// Gives the number of the line, from 1, that a byte stands in.
+    pub fn line(&self, file: FileId, byte: usize) -> usize {
+        self.entry(file).lines.partition_point(|start| *start <= byte)
+    }
+
+    /// Gives the byte that a line starts at; lines count from 1.
+    ///
+    /// A line after the last starts at the end of the text.
+    pub fn line_start(&self, file: FileId, line: usize) -> usize {
+        let entry = self.entry(file);
+        entry.lines.get(line.saturating_sub(1)).copied().unwrap_or(entry.text.len())
+    }
+
     /// Gives the line and column of a byte.
     pub fn position(&self, file: FileId, byte: usize) -> Position {
-        let text = self.text(file);
-        let before = text.get(..byte).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        let line = self.line(file, byte);
+        let before = self.text(file).get(self.line_start(file, line)..byte).unwrap_or_default();
+        Position { line, column: before.chars().count() + 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_from_one_and_in_characters() {
+        let mut map = SourceMap::default();
+        let file = map.add("a", "é=1\r\n\nlast");
+        let at = |byte| {
+            let Position { line, column } = map.position(file, byte);
+            (line, column)
+        };
+        assert_eq!(
+            [at(0), at(2), at(5), at(6), at(7), at(11)],
+            [(1, 1), (1, 2), (1, 5), (2, 1), (3, 1), (3, 5)]
+        );
+        assert_eq!(map.line_start(file, 3), 7);
+        assert_eq!(map.line_start(file, 9), 11);
     }
 }

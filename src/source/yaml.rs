@@ -1,1 +1,54 @@
 //! YAML: where each value stands, and what of YAML is refused.
+//!
+//! One pass over the parser's events gives the values that serde decodes, the place of each, and every
+//! fault. Refused is what other readers of the same text would take differently, or what would vanish
+//! in silence: tags, anchors, merge keys, empty values, repeated keys, further documents, line breaks
+//! that only some versions of YAML know.
+
+mod build;
+mod characters;
+mod fault;
+mod index;
+mod scalar;
+
+pub use fault::{Fault, FaultKind};
+pub use index::{NodeId, Segment, SpanIndex};
+
+use super::FileId;
+use serde_yaml::Value;
+use std::sync::Arc;
+
+/// The deepest nesting of lists and maps that is read.
+pub const MAX_DEPTH: usize = 64;
+
+/// A file as far as it could be read.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The values; `None` when the text has no value or is no YAML at all.
+    ///
+    /// A null stands where a value was refused: a fault says why.
+    pub value: Option<Value>,
+    /// Where they stand.
+    pub spans: SpanIndex,
+    /// What is wrong, in the order of the text.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads a text: all faults that can be found in one run, and the values between them.
+///
+/// Never recurses: nesting is bound by [`MAX_DEPTH`].
+pub fn parse(file: FileId, text: &Arc<str>) -> Parsed {
+    let mut faults = characters::check(file, text);
+    let spans = SpanIndex::new(file, Arc::clone(text));
+    if !faults.is_empty() {
+        // Line breaks of other YAML versions move everything after them.
+        return Parsed { value: None, spans, faults };
+    }
+    let (value, spans, found) = build::Builder::new(spans).run(text);
+    faults.extend(found);
+    faults.sort_by_key(|fault| fault.span.start);
+    Parsed { value, spans, faults }
+}
+
+#[cfg(test)]
+mod tests;

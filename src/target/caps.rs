@@ -58,6 +58,63 @@ pub struct Limit {
     pub unit: &'static str,
 }
 
+impl Caps {
+    /// Gives each property and what is to be said of it, one sentence or list item a line.
+    fn properties(&self) -> Vec<(&'static str, Vec<String>)> {
+        let one = |text: &str| vec![text.to_owned()];
+        let order = match self.order {
+            Order::FirstMatch => "the first rule that matches decides",
+            Order::LastMatch => "the last rule that matches decides",
+            Order::Unordered => "none: rules only add",
+        };
+        let deny = self.deny.iter().map(|(action, how)| format!("{action}: {how}"));
+        let limits = self.limits.iter().map(|l| format!("{}: {} {}", l.of, l.most, l.unit));
+        vec![
+            ("writes", one(self.writes)),
+            ("accepted from", one(self.floor)),
+            ("state", one(&self.state.join(", "))),
+            ("placement", one(&self.placements.join(", "))),
+            ("order", one(order)),
+            ("default", one(self.default)),
+            ("deny", deny.collect()),
+            ("IPv6", one(self.ipv6)),
+            ("domain names", one(self.names)),
+            ("logging", one(self.log)),
+            ("comments", one(self.comments)),
+            ("limits", limits.collect()),
+            ("differences", self.differences.iter().map(|d| (*d).to_owned()).collect()),
+        ]
+    }
+
+    /// Writes them for a terminal.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.kind);
+        for (name, lines) in self.properties() {
+            for (index, line) in lines.iter().enumerate() {
+                text += &format!("  {:<15}{line}\n", if index == 0 { name } else { "" });
+            }
+        }
+        text
+    }
+
+    /// Writes them as a section of the documentation.
+    fn markdown(&self) -> String {
+        let mut text = format!("\n## {}\n\n| | |\n|---|---|\n", self.kind);
+        for (name, lines) in self.properties().iter().filter(|(_, lines)| !lines.is_empty()) {
+            text += &format!("| {name} | {} |\n", lines.join("<br>"));
+        }
+        text
+    }
+}
+
+/// Writes docs/targets.md.
+pub fn document() -> String {
+    let sections = all().map(Caps::markdown).concat();
+    format!(
+        "# Targets\n\nThis page is made from the same data that `portcullis targets` prints.\n{sections}"
+    )
+}
+
 /// Gives every kind's capabilities, in the order of the documentation.
 pub fn all() -> [&'static Caps; 2] {
     [&nftables::caps::CAPS, &iptables::caps::CAPS]

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod corpus;
 pub mod translate;
 
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};

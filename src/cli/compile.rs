@@ -1,0 +1,288 @@
+//! `portcullis compile`: writes the artifacts of a policy, or says which are out of date.
+
+use super::report::{Failed, Session, failure, say};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, PolicyArgs, info, load, output};
+use crate::compile::{self, Artifact, Inputs};
+use crate::diag::{Code, Diagnostic};
+use crate::policy::ast::Policy;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub(super) struct Compile {
+    #[command(flatten)]
+    policy: PolicyArgs,
+    /// Compile this target only; may be given several times.
+    #[arg(short, long = "target", value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Write under this folder instead of the policy's; `-` prints one file to standard output.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<String>,
+    /// Write nothing; fail when a file is missing, out of date or stale.
+    #[arg(long)]
+    check: bool,
+    /// Write nothing; print what would change in each file.
+    #[arg(long)]
+    diff: bool,
+    /// Take templates of the same names from this folder.
+    #[arg(long, value_name = "DIR")]
+    template_dir: Option<PathBuf>,
+    /// Print a phase instead of compiling (unstable: for looking inside).
+    #[arg(long, value_enum, value_name = "PHASE", hide = true)]
+    emit: Option<Phase>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Phase {
+    /// The policy as decoded: names are names.
+    Ast,
+    /// The flow rules: names are sets.
+    Flow,
+    /// The packet rules that each target is planned from.
+    Plan,
+}
+
+/// Runs the command.
+pub(super) fn run(command: &Compile, global: &Global) -> u8 {
+    let mut session = Session::default();
+    match attempt(command, global, &mut session) {
+        Ok(code) => code,
+        Err(Failed(message)) => {
+            session.finish(global, &json!(null));
+            failure(&message)
+        }
+    }
+}
+
+fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.policy)?;
+    let templates = load::templates(command.template_dir.as_deref())?;
+    let Some(policy) = load::policy(&command.policy, session) else {
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    known_targets(command, &policy)?;
+    if let Some(phase) = command.emit {
+        return emit(phase, &policy, &feeds, session, global);
+    }
+    if policy.targets.is_empty() {
+        let none = Diagnostic::new(Code::NoTargets, "the policy asks for no artifact");
+        session.diags.push(none.at(policy.name.span, "has no `targets:`"));
+    }
+    let source = load::source_name(&command.policy.policy);
+    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
+    let wanted =
+        |name: &str| command.targets.is_empty() || command.targets.iter().any(|t| t == name);
+    let progress = progress(&policy, global);
+    let artifacts = compile::compile(&policy, &inputs, &wanted, &mut session.diags);
+    progress.finish_and_clear();
+    match artifacts {
+        Some(artifacts) if !session.diags.has_errors() => {
+            deliver(command, global, session, &policy, &feeds, &artifacts)
+        }
+        _ => {
+            session.finish(global, &json!(null));
+            Ok(FAILED)
+        }
+    }
+}
+
+/// A sign of life on a terminal, when the work is long enough to wonder.
+fn progress(policy: &Policy, global: &Global) -> indicatif::ProgressBar {
+    const LONG: usize = 2_000;
+    if policy.rules.len() < LONG || global.format != Format::Human {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new_spinner();
+    bar.set_message(format!("compiling and proving {} rules", policy.rules.len()));
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}
+
+fn known_targets(command: &Compile, policy: &Policy) -> Result<(), Failed> {
+    let known: Vec<_> = policy.targets.iter().map(|target| target.spec.name.as_str()).collect();
+    match command.targets.iter().find(|wanted| !known.contains(&wanted.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            Err(Failed(format!("no target `{unknown}`; the policy has {}", known.join(", "))))
+        }
+    }
+}
+
+fn emit(
+    phase: Phase,
+    policy: &Policy,
+    feeds: &crate::feed::Feeds,
+    session: &mut Session,
+    global: &Global,
+) -> Result<u8, Failed> {
+    let mut text = String::new();
+    if phase == Phase::Ast {
+        text = format!("{policy:#?}\n");
+    } else if let Some(resolved) = crate::pass::resolve::resolve(policy, feeds, &mut session.diags)
+    {
+        if phase == Phase::Flow {
+            text = format!("{:#?}\n", resolved.rules);
+        } else {
+            for target in &policy.targets {
+                let spec = &target.spec;
+                let filter = crate::pass::filter(&resolved.rules, &spec.placement, spec.state);
+                text += &format!("{}: {filter:#?}\n", spec.name);
+            }
+        }
+    }
+    session.finish(global, &json!(null));
+    if session.diags.has_errors() { Ok(FAILED) } else { Ok(info::print(&text)) }
+}
+
+fn deliver(
+    command: &Compile,
+    global: &Global,
+    session: &Session,
+    policy: &Policy,
+    feeds: &crate::feed::Feeds,
+    artifacts: &[Artifact],
+) -> Result<u8, Failed> {
+    if command.output.as_deref() == Some("-") {
+        session.finish(global, &json!(null));
+        return to_stdout(artifacts);
+    }
+    let root = root(command)?;
+    let done: BTreeSet<_> = artifacts.iter().map(|artifact| artifact.target.as_str()).collect();
+    let all = policy.targets.iter().map(|target| target.spec.name.as_str());
+    let others = all.filter(|name| !done.contains(name)).collect();
+    let feeds = feeds.iter().map(|(vendor, feed)| (vendor.to_owned(), feed.version().to_string()));
+    let feeds: BTreeMap<_, _> = feeds.collect();
+    let plan = output::plan(&root, &policy.name.value, feeds, artifacts, &others)
+        .map_err(|error| Failed(error.to_string()))?;
+    let writes = !command.check && !command.diff;
+    if writes {
+        plan.carry_out().map_err(|error| Failed(error.to_string()))?;
+    }
+    session.finish(global, &results(artifacts, &plan));
+    if command.diff {
+        info::print(&diff(&plan));
+    }
+    if global.format == Format::Human && !command.diff {
+        info::print(&summary(artifacts, &plan, &root, writes));
+    }
+    if !command.check || plan.is_up_to_date() {
+        return Ok(CLEAN);
+    }
+    say(&format!("to bring them up to date: {}\n", repair(command)));
+    Ok(FINDINGS)
+}
+
+fn root(command: &Compile) -> Result<PathBuf, Failed> {
+    match command.output.as_deref() {
+        Some(folder) => Ok(PathBuf::from(folder)),
+        None if command.policy.policy == "-" => {
+            Err(Failed("a policy from standard input needs `-o DIR` or `-o -`".to_owned()))
+        }
+        None => Ok(load::folder(&command.policy.policy)),
+    }
+}
+
+fn to_stdout(artifacts: &[Artifact]) -> Result<u8, Failed> {
+    let mut files = artifacts.iter().flat_map(|artifact| &artifact.files);
+    match (files.next(), files.next()) {
+        (Some(file), None) => Ok(info::print(&file.text)),
+        _ => Err(Failed(
+            "`-o -` prints one file: choose one target of one file with `-t`".to_owned(),
+        )),
+    }
+}
+
+fn repair(command: &Compile) -> String {
+    let args = &command.policy;
+    let mut words = vec!["portcullis compile".to_owned(), quoted(&args.policy)];
+    words.extend(command.targets.iter().map(|target| format!("-t {}", quoted(target))));
+    words.extend(command.output.iter().map(|folder| format!("-o {}", quoted(folder))));
+    words.extend(args.aws_feed.iter().map(|feed| format!("--aws-feed {}", quoted(feed))));
+    let templates = command.template_dir.iter();
+    words.extend(templates.map(|d| format!("--template-dir {}", quoted(&d.to_string_lossy()))));
+    words.join(" ")
+}
+
+/// Quotes a word for a POSIX shell where it needs it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn state_of(plan: &output::Plan, path: &str, wrote: bool) -> &'static str {
+    let changed = plan.changed.iter().find(|(file, _)| file.path == path);
+    match (changed, wrote) {
+        (None, _) => "unchanged",
+        (Some(_), true) => "written",
+        (Some((_, None)), false) => "missing",
+        (Some(_), false) => "out of date",
+    }
+}
+
+fn summary(artifacts: &[Artifact], plan: &output::Plan, root: &Path, wrote: bool) -> String {
+    let mut text = String::new();
+    for artifact in artifacts {
+        text += &format!(
+            "{}: {} for {}, {} rules, {} CIDRs, proven\n",
+            artifact.target, artifact.kind, artifact.place, artifact.rules, artifact.prefixes
+        );
+        for file in &artifact.files {
+            let path = root.join(&file.path);
+            text += &format!("  {:<11} {}\n", state_of(plan, &file.path, wrote), path.display());
+        }
+    }
+    for path in &plan.stale {
+        let word = if wrote { "removed" } else { "stale" };
+        text += &format!("  {word:<11} {}\n", root.join(path).display());
+    }
+    for path in &plan.edited {
+        text += &format!(
+            "  {:<11} {} (edited since; remove it by hand)\n",
+            "stale",
+            root.join(path).display()
+        );
+    }
+    if plan.only_manifest() && !wrote {
+        text += "  out of date the manifest\n";
+    }
+    text
+}
+
+fn results(artifacts: &[Artifact], plan: &output::Plan) -> serde_json::Value {
+    let changed: BTreeSet<_> = plan.changed.iter().map(|(file, _)| file.path.as_str()).collect();
+    let artifacts: Vec<_> = artifacts
+        .iter()
+        .map(|artifact| {
+            let files = artifact.files.iter().map(|file| {
+                json!({ "path": file.path, "changed": changed.contains(file.path.as_str()) })
+            });
+            json!({
+                "target": artifact.target,
+                "kind": artifact.kind,
+                "rules": artifact.rules,
+                "prefixes": artifact.prefixes,
+                "proven": true,
+                "files": files.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({ "artifacts": artifacts, "stale": plan.stale, "up_to_date": plan.is_up_to_date() })
+}
+
+fn diff(plan: &output::Plan) -> String {
+    let one = |path: &str, old: &str, new: &str| {
+        similar::TextDiff::from_lines(old, new)
+            .unified_diff()
+            .header(&format!("a/{path}"), &format!("b/{path}"))
+            .to_string()
+    };
+    let changed = plan.changed.iter();
+    changed.map(|(file, old)| one(&file.path, old.as_deref().unwrap_or(""), &file.text)).collect()
+}

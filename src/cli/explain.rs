@@ -1,0 +1,66 @@
+//! `portcullis explain`: tells what decides a packet, in the policy and in each artifact.
+
+use super::report::{Failed, Session, failure};
+use super::{CLEAN, FAILED, Format, Global, PolicyArgs, info, load};
+use crate::compile::{self, Explanation, Inputs};
+use crate::ir::syntax;
+use clap::Args;
+use serde_json::json;
+
+#[derive(Args, Debug)]
+pub(super) struct Explain {
+    #[command(flatten)]
+    policy: PolicyArgs,
+    /// The packet: `outbound udp 10.20.0.5:50000 -> 15.193.6.10:3478`.
+    packet: String,
+}
+
+/// Runs the command.
+pub(super) fn run(command: &Explain, global: &Global) -> u8 {
+    let mut session = Session::default();
+    match attempt(command, global, &mut session) {
+        Ok(code) => code,
+        Err(Failed(message)) => {
+            session.finish(global, &json!(null));
+            failure(&message)
+        }
+    }
+}
+
+fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+    let query = syntax::parse(&command.packet).map_err(|error| {
+        let piece = command.packet.get(error.at).unwrap_or_default();
+        Failed(format!("{} (at `{piece}`); {}", error.message, error.help))
+    })?;
+    let feeds = load::feeds(&command.policy)?;
+    let templates = load::templates(None)?;
+    let policy = load::policy(&command.policy, session);
+    let source = load::source_name(&command.policy.policy);
+    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
+    let explanation =
+        policy.and_then(|policy| compile::explain(&policy, &inputs, &query, &mut session.diags));
+    let Some(explanation) = explanation else {
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    session.finish(global, &json!(explanation));
+    if global.format == Format::Human {
+        info::print(&text(&command.packet, &explanation));
+    }
+    Ok(CLEAN)
+}
+
+fn text(packet: &str, explanation: &Explanation) -> String {
+    let by = match &explanation.rule {
+        Some(rule) => format!("rule `{rule}`"),
+        None => "the default: no rule matches".to_owned(),
+    };
+    let mut text = format!("{}: {packet}\n  by {by}\n", explanation.action);
+    for target in &explanation.targets {
+        text += &format!("{}: {}\n", target.target, target.verdict);
+        if let Some(line) = &target.line {
+            text += &format!("  {}:{}: {}\n", line.file, line.line, line.text);
+        }
+    }
+    text
+}

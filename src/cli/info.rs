@@ -1,0 +1,59 @@
+//! Commands that tell of the program itself.
+
+use super::{CLEAN, FAILED, Format, Global};
+use crate::diag::Code;
+use crate::target::caps;
+use std::io::Write;
+
+/// Writes to standard output; a reader that went away (`| head`) is no failure.
+pub(super) fn print(text: &str) -> u8 {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => CLEAN,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => CLEAN,
+        Err(_) => FAILED,
+    }
+}
+
+/// Lists the kinds of firewall and what each can say.
+pub(super) fn targets(global: &Global) -> u8 {
+    match global.format {
+        Format::Json => print(&format!("{:#}\n", serde_json::json!(caps::all()))),
+        _ => print(&caps::all().map(caps::Caps::text).concat()),
+    }
+}
+
+/// Lists the codes, or explains one.
+pub(super) fn codes(code: Option<&str>) -> u8 {
+    let Some(wanted) = code else {
+        let lines = Code::ALL.iter().map(|code| {
+            let first = code.explain().lines().next().unwrap_or_default();
+            format!("{:<22} {first}\n", code.as_str())
+        });
+        return print(&lines.collect::<String>());
+    };
+    match Code::ALL.iter().find(|code| code.as_str() == wanted) {
+        Some(code) => print(&format!("{code}\n\n{}\n", code.explain())),
+        None => {
+            let near =
+                Code::ALL.iter().min_by_key(|code| strsim::levenshtein(code.as_str(), wanted));
+            let near = near.map(|code| code.as_str()).unwrap_or_default();
+            super::report::failure(&format!("no code `{wanted}`; did you mean `{near}`?"))
+        }
+    }
+}
+
+/// Prints a shell's completion script.
+pub(super) fn completions(shell: clap_complete::Shell, command: &mut clap::Command) -> u8 {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, "portcullis", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Prints the manual page, in troff.
+pub(super) fn man(command: clap::Command) -> u8 {
+    let mut page = Vec::new();
+    match clap_mangen::Man::new(command).render(&mut page) {
+        Ok(()) => print(&String::from_utf8_lossy(&page)),
+        Err(error) => super::report::failure(&error.to_string()),
+    }
+}

@@ -1,0 +1,117 @@
+//! The command line: the only room that prints, reads the environment or exits.
+
+mod compile;
+mod explain;
+mod info;
+mod load;
+mod output;
+mod report;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+/// Nothing to report.
+const CLEAN: u8 = 0;
+/// Findings, files out of date, or a difference.
+const FINDINGS: u8 = 1;
+/// It could not be done.
+const FAILED: u8 = 2;
+
+/// A firewall rule compiler: one policy, every firewall, each artifact proven equal to the policy.
+#[derive(Parser, Debug)]
+#[command(name = "portcullis", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 nothing to report; 1 findings, files out of date or a \
+difference; 2 it could not be done.";
+
+#[derive(Args, Debug)]
+struct Global {
+    /// How diagnostics and results are written.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Whether human output has colors.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// For people, on standard error.
+    Human,
+    /// One JSON document, on standard output.
+    Json,
+    /// SARIF 2.1.0, on standard output.
+    Sarif,
+    /// GitHub workflow commands, on standard output.
+    Github,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Color {
+    /// When standard error is a terminal and NO_COLOR is not set.
+    Auto,
+    /// Yes.
+    Always,
+    /// No.
+    Never,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Write the artifacts of a policy, each proven, or say which are out of date.
+    Compile(compile::Compile),
+    /// Tell what decides a packet: the rule, and the line in each target's artifact.
+    Explain(explain::Explain),
+    /// List the kinds of firewall and what each can say.
+    Targets,
+    /// Print the JSON Schema of policies and rule libraries.
+    Schema,
+    /// List the diagnostics' codes, or explain one.
+    Codes {
+        /// The code, such as `host-bits`.
+        code: Option<String>,
+    },
+    /// Print a shell's completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// The inputs that every command on a policy takes.
+#[derive(Args, Clone, Debug)]
+struct PolicyArgs {
+    /// The policy file; `-` is standard input.
+    #[arg(default_value = "policy.yaml")]
+    policy: String,
+    /// Read the AWS address feed (`ip-ranges.json`) from a file instead of the snapshot that is built in.
+    #[arg(long, value_name = "FILE")]
+    aws_feed: Option<String>,
+    /// The day as of which `expires:` is judged (YYYY-MM-DD); without it no rule has expired.
+    #[arg(long, value_name = "DATE", value_parser = load::day)]
+    as_of: Option<String>,
+}
+
+/// Runs the command line and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let global = &cli.global;
+    let code = match cli.command {
+        Command::Compile(command) => compile::run(&command, global),
+        Command::Explain(command) => explain::run(&command, global),
+        Command::Targets => info::targets(global),
+        Command::Schema => info::print(&crate::policy::schema()),
+        Command::Codes { code } => info::codes(code.as_deref()),
+        Command::Completions { shell } => info::completions(shell, &mut Cli::command()),
+        Command::Man => info::man(Cli::command()),
+    };
+    ExitCode::from(code)
+}

@@ -1,0 +1,60 @@
+//! What a command says: diagnostics in the format that was asked for.
+
+use super::{Color, FAILED, Format, Global};
+use crate::diag::{self, Diags};
+use crate::source::SourceMap;
+use std::io::{IsTerminal, Write};
+
+/// A reason why something could not be done: files, arguments.
+#[derive(Debug)]
+pub(super) struct Failed(pub(super) String);
+
+/// The texts of a run and what was said about them.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    pub(super) sources: SourceMap,
+    pub(super) diags: Diags,
+}
+
+/// Says on standard error that something could not be done.
+pub(super) fn failure(message: &str) -> u8 {
+    say(&format!("error: {message}\n"));
+    FAILED
+}
+
+/// Writes to standard error; nobody can be told when that fails.
+pub(super) fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+impl Session {
+    /// Says what was found: for people on standard error, else one document on standard output, which
+    /// has `results` in it where the format is JSON.
+    pub(super) fn finish(&self, global: &Global, results: &serde_json::Value) {
+        let (list, sources) = (self.diags.list(), &self.sources);
+        let format = match global.format {
+            Format::Human => diag::Format::Human { color: colored(global) },
+            Format::Json => diag::Format::Json,
+            Format::Sarif => diag::Format::Sarif,
+            Format::Github => diag::Format::Github,
+        };
+        let text = diag::render_with(list, sources, format, results);
+        if global.format == Format::Human {
+            say(&text);
+        } else {
+            super::info::print(&text);
+        }
+    }
+}
+
+/// Tells whether human output has colors.
+pub(super) fn colored(global: &Global) -> bool {
+    match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            std::io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        }
+    }
+}

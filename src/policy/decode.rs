@@ -1,0 +1,240 @@
+//! From values and places to the [`ast`](super::ast): every fault of a file in one run.
+
+mod network;
+mod rule;
+mod service;
+mod target;
+mod text;
+
+pub(super) use network::{network, prefix_list};
+pub(super) use rule::{Fallback, rule};
+pub(super) use service::{RESERVED, service};
+pub(super) use text::{check_date, check_name, checked, shown};
+
+use super::ast::{NamedService, Network, PacketTest, Policy, Spanned};
+use super::document::{Node, require, shape, wrong_type};
+use super::files::Files;
+use super::library::{Expansion, Imports};
+use super::raw;
+use crate::diag::{Code, Diagnostic, Diags, suggestion};
+use crate::ir::flow::Defaults;
+use crate::ir::{Action, Baseline};
+use crate::net::PortSet;
+use crate::source::Span;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which names an expression can use, and what they are called in the policy's tables.
+#[derive(Default)]
+pub(super) struct Scope {
+    /// What names begin with in the policy's tables; empty for the policy itself.
+    pub(super) prefix: String,
+    /// For a library: the networks that it has.
+    pub(super) networks: Option<BTreeSet<String>>,
+    /// For a library: the services that it has.
+    pub(super) services: Option<BTreeSet<String>>,
+    /// For a library: its network parameters that were not given.
+    pub(super) withheld: BTreeSet<String>,
+    /// For a library: the names that its rules use.
+    pub(super) wanted: BTreeSet<String>,
+}
+
+/// What decoding needs beside the value.
+pub(super) struct Context<'a> {
+    pub(super) diags: &'a mut Diags,
+    pub(super) files: Files<'a>,
+    pub(super) scope: Scope,
+}
+
+impl Context<'_> {
+    /// Gives what a network's name is in the policy's tables.
+    fn network_name(&mut self, name: &str, span: Span) -> Option<Spanned<String>> {
+        if self.scope.withheld.contains(name) {
+            let message = format!("the parameter `{name}` is `none` here, and this needs it");
+            let diagnostic = Diagnostic::new(Code::BadArgument, message).at(span, "");
+            self.diags.push(diagnostic.help(format!("give `{name}` when you use the library")));
+            return None;
+        }
+        let known = self.scope.networks.as_ref().is_none_or(|known| known.contains(name));
+        self.name("network", name, known, span)
+    }
+
+    /// Gives what a service's name is in the policy's tables.
+    fn service_name(&mut self, name: &str, span: Span) -> Option<Spanned<String>> {
+        let known = self.scope.services.as_ref().is_none_or(|known| known.contains(name));
+        self.name("service", name, known, span)
+    }
+
+    /// Names of the policy itself are resolved later, all at once; a library's are its own.
+    fn name(&mut self, what: &str, name: &str, known: bool, span: Span) -> Option<Spanned<String>> {
+        let scope = &mut self.scope;
+        if !known {
+            let message = format!("the library has no {what} `{name}`");
+            let diagnostic = Diagnostic::new(Code::UnknownName, message).at(span, "not declared");
+            let names = if what == "network" { &scope.networks } else { &scope.services };
+            let help = suggestion(name, names.iter().flatten().map(String::as_str));
+            self.diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
+            return None;
+        }
+        if scope.networks.is_some() {
+            scope.wanted.insert(name.to_owned());
+        }
+        Some(Spanned { value: format!("{}{name}", scope.prefix), span })
+    }
+
+    fn prefixes(&mut self, path: &str, node: Node<'_>) -> Option<Vec<Spanned<IpNet>>> {
+        self.files.prefixes(path, node.span(), self.diags)
+    }
+}
+
+/// Gives the value of a word, or says which words there are.
+pub(super) fn choose<T: Copy>(
+    what: &str,
+    word: &str,
+    known: &[(&str, T)],
+    span: Span,
+    diags: &mut Diags,
+) -> Option<T> {
+    let value = known.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+    if value.is_none() {
+        let message = format!("`{}` is not a value of `{what}`", shown(word));
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        let diagnostic = Diagnostic::new(Code::UnknownValue, message).at(span, "");
+        diags.push(suggestion(word, names).into_iter().fold(diagnostic, Diagnostic::help));
+    }
+    value
+}
+
+/// The words for actions.
+const ACTIONS: &[(&str, Action)] =
+    &[("allow", Action::Allow), ("drop", Action::Drop), ("reject", Action::Reject)];
+
+/// Gives a list of the file, said to be at fault when it is something else.
+fn list<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
+    let node = root.get(key)?;
+    if !node.value.is_sequence() {
+        diags.push(wrong_type(node, &format!("`{key}`"), "a list"));
+        return None;
+    }
+    Some(node)
+}
+
+/// Gives a map of the file, said to be at fault when it is something else.
+pub(super) fn table<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
+    let node = root.get(key)?;
+    if !node.value.is_mapping() {
+        diags.push(wrong_type(node, &format!("`{key}`"), "a map of names"));
+        return None;
+    }
+    Some(node)
+}
+
+/// Gives the items of a list of the file.
+pub(super) fn items<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Vec<Node<'n>> {
+    list(root, key, diags).map(|node| node.items().collect()).unwrap_or_default()
+}
+
+/// Reads a policy; faults are in the context's sink, and what is at fault is left out.
+pub(super) fn policy(
+    root: Node<'_>,
+    imports: &Imports,
+    context: &mut Context<'_>,
+) -> Option<Policy> {
+    let raw: raw::Policy = shape(root, "a policy", context.diags)?;
+    require(root, "a policy", &["policy", "rules"], context.diags);
+    let name = raw.policy.map(|name| name.0).unwrap_or_default();
+    if root.get("policy").is_some() {
+        check_name("policy", &name, &[], root.span_of("policy"), context.diags);
+    }
+    let mut text = |key: &str, text: Option<raw::Text>| {
+        text.map(|text| checked(key, text.0, root.span_of(key), context.diags)).unwrap_or_default()
+    };
+    let description = text("description", raw.description);
+    let owner = text("owner", raw.owner);
+    let (defaults, ephemeral, baseline) = defaults(root, context.diags);
+    let networks = networks(root, context);
+    let services = services(root, context);
+    let fallback = Fallback { ephemeral: ephemeral.clone() };
+    let mut expansion = Expansion::new(imports, &fallback);
+    expansion.rules(&items(root, "rules", context.diags), context);
+    let mut policy = Policy {
+        name: Spanned { value: name, span: root.span_of("policy") },
+        description,
+        owner,
+        defaults,
+        ephemeral,
+        baseline,
+        networks,
+        services,
+        rules: Vec::new(),
+        tests: tests(root, context.diags),
+        targets: target::targets(root, context.diags),
+    };
+    expansion.finish(&mut policy);
+    Some(policy)
+}
+
+fn defaults(root: Node<'_>, diags: &mut Diags) -> (Defaults, PortSet, Baseline) {
+    let node = root.get("defaults");
+    let raw: raw::Defaults =
+        node.and_then(|node| shape(node, "`defaults`", diags)).unwrap_or_default();
+    let node = node.unwrap_or(root);
+    let mut action = |key: &str, word: Option<String>| {
+        word.and_then(|word| choose(key, &word, ACTIONS, node.span_of(key), diags))
+            .unwrap_or(Action::Drop)
+    };
+    let actions = Defaults {
+        inbound: action("inbound", raw.inbound),
+        outbound: action("outbound", raw.outbound),
+    };
+    let ephemeral = raw.ephemeral.map_or_else(|| "iana".to_owned(), |text| text.0);
+    let ephemeral = service::ephemeral(&ephemeral, node.span_of("ephemeral"), diags);
+    let known =
+        [("standard", Baseline::Standard), ("strict", Baseline::Strict), ("none", Baseline::None)];
+    let baseline = raw
+        .baseline
+        .and_then(|word| choose("baseline", &word, &known, node.span_of("baseline"), diags));
+    (actions, ephemeral.unwrap_or_else(PortSet::all), baseline.unwrap_or(Baseline::Standard))
+}
+
+fn networks(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, Network> {
+    let mut networks = BTreeMap::new();
+    let Some(table) = table(root, "networks", context.diags) else { return networks };
+    for (name, node) in table.members() {
+        let span = node.key_span();
+        let sound = check_name("network", name, &["any", "none"], span, context.diags);
+        if let (Some(is), true) = (network(node, context), sound) {
+            networks.insert(name.to_owned(), Network { name: span, is });
+        }
+    }
+    networks
+}
+
+fn services(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, NamedService> {
+    let mut services = BTreeMap::new();
+    let Some(table) = table(root, "services", context.diags) else { return services };
+    for (name, node) in table.members() {
+        let span = node.key_span();
+        let sound = check_name("service", name, RESERVED, span, context.diags);
+        if let (Some(is), true) = (service(node, context), sound) {
+            services.insert(name.to_owned(), NamedService { name: span, is });
+        }
+    }
+    services
+}
+
+fn tests(root: Node<'_>, diags: &mut Diags) -> Vec<PacketTest> {
+    let nodes = items(root, "tests", diags);
+    nodes.into_iter().filter_map(|node| test(node, diags)).collect()
+}
+
+fn test(node: Node<'_>, diags: &mut Diags) -> Option<PacketTest> {
+    let raw: raw::Test = shape(node, "a test", diags)?;
+    require(node, "a test", &["expect", "packet"], diags);
+    let span = node.span_of("expect");
+    let expect = raw.expect.and_then(|word| choose("expect", &word, ACTIONS, span, diags));
+    Some(PacketTest {
+        expect: Spanned { value: expect?, span },
+        packet: Spanned { value: raw.packet?, span: node.span_of("packet") },
+    })
+}

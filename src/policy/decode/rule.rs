@@ -1,0 +1,124 @@
+//! Rules.
+
+use super::text::{check_date, check_name, checked, log_prefix, rate_limit};
+use super::{ACTIONS, Context, choose, network, service};
+use crate::diag::Diags;
+use crate::ir::{Direction, Log};
+use crate::net::PortSet;
+use crate::policy::ast::{Rule, Spanned};
+use crate::policy::document::{Node, require, shape, wrong_type};
+use crate::policy::raw;
+use crate::source::Span;
+use serde_yaml::Value;
+
+/// What a rule has when it does not say.
+pub(in crate::policy) struct Fallback {
+    /// The policy's ephemeral ports, for outbound flows.
+    pub(in crate::policy) ephemeral: PortSet,
+}
+
+impl Fallback {
+    /// Nobody knows what systems remote clients run: inbound flows come from 1024-65535.
+    fn ephemeral(&self, direction: Direction) -> PortSet {
+        match direction {
+            Direction::Inbound => PortSet::range(1024, u16::MAX),
+            Direction::Outbound => self.ephemeral.clone(),
+        }
+    }
+}
+
+/// Reads a rule; `id` makes the rule's id of the one that is written.
+pub(in crate::policy) fn rule(
+    node: Node<'_>,
+    raw: raw::Rule,
+    id: impl Fn(&str) -> String,
+    fallback: &Fallback,
+    context: &mut Context<'_>,
+) -> Option<Rule> {
+    let keys = ["id", "action", "direction", "from", "to", "service"];
+    require(node, "a rule", &keys, context.diags);
+    let from = node.get("from").and_then(|part| network(part, context));
+    let to = node.get("to").and_then(|part| network(part, context));
+    let service_node = node.get("service");
+    let service = service_node.and_then(|part| service(part, context));
+    let diags = &mut *context.diags;
+    let name = raw.id.map(|name| name.0).unwrap_or_default();
+    let sound = !node.has("id") || check_name("rule", &name, &[], node.span_of("id"), diags);
+    let action =
+        raw.action.and_then(|word| choose("action", &word, ACTIONS, node.span_of("action"), diags));
+    let direction = raw
+        .direction
+        .and_then(|word| choose("direction", &word, DIRECTIONS, node.span_of("direction"), diags));
+    let ephemeral = raw
+        .ephemeral
+        .map(|text| super::service::ephemeral(&text.0, node.span_of("ephemeral"), diags));
+    let source_ports = source_ports(node, diags);
+    let log = log(node, || id(&name), diags);
+    let expires = expires(raw.expires, node, diags);
+    let mut text = |key: &str, text: Option<raw::Text>| {
+        text.map(|text| checked(key, text.0, node.span_of(key), diags)).unwrap_or_default()
+    };
+    let (comment, owner, ticket) =
+        (text("comment", raw.comment), text("owner", raw.owner), text("ticket", raw.ticket));
+    let direction = direction?;
+    Some(Rule {
+        id: Spanned { value: sound.then(|| id(&name))?, span: node.span_of("id") },
+        span: node.span(),
+        used_at: None,
+        action: action?,
+        direction,
+        from: from?,
+        to: to?,
+        service: service?,
+        source_ports: source_ports?,
+        ephemeral: ephemeral.unwrap_or_else(|| Some(fallback.ephemeral(direction)))?,
+        log,
+        comment,
+        owner,
+        ticket,
+        expires,
+    })
+}
+
+const DIRECTIONS: &[(&str, Direction)] =
+    &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
+
+fn source_ports(node: Node<'_>, diags: &mut Diags) -> Option<Spanned<PortSet>> {
+    match node.get("source-ports") {
+        Some(ports) => {
+            let value = super::service::source_ports(ports, diags)?;
+            Some(Spanned { value, span: ports.span() })
+        }
+        None => Some(Spanned { value: PortSet::all(), span: node.span() }),
+    }
+}
+
+fn log(node: Node<'_>, id: impl Fn() -> String, diags: &mut Diags) -> Option<Log> {
+    let node = node.get("log")?;
+    // What a line begins with unless said: the rule's id, as far as a prefix is long.
+    let usual = || {
+        let id: String = id().chars().take(62).collect();
+        format!("{id}: ")
+    };
+    match node.value {
+        Value::Bool(false) => None,
+        Value::Bool(true) => Some(Log { prefix: usual(), limit: None }),
+        Value::Mapping(_) => {
+            let raw: raw::LogOptions = shape(node, "`log`", diags)?;
+            let span = |key: &str| -> Span { node.span_of(key) };
+            let prefix = raw.prefix.and_then(|text| log_prefix(text.0, span("prefix"), diags));
+            let limit = raw.limit.and_then(|text| rate_limit(&text.0, span("limit"), diags));
+            Some(Log { prefix: prefix.unwrap_or_else(usual), limit })
+        }
+        _ => {
+            diags.push(wrong_type(node, "`log`", "`true` or `false`"));
+            None
+        }
+    }
+}
+
+fn expires(date: Option<raw::Date>, node: Node<'_>, diags: &mut Diags) -> Option<Spanned<String>> {
+    let value = date?.0;
+    let span = node.span_of("expires");
+    check_date("expires", &value, span, diags).then_some(Spanned { value, span })
+}

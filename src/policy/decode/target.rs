@@ -1,0 +1,226 @@
+//! Targets: which artifacts are asked for, and where they go.
+
+use super::text::{check_name, shown};
+use super::{choose, table};
+use crate::diag::{Code, Diagnostic, Diags};
+use crate::ir::{Placement, StateMode};
+use crate::policy::ast::Target;
+use crate::policy::document::{Node, require, shape};
+use crate::policy::raw;
+use crate::source::Span;
+use crate::target::{Kind, Spec, iptables, nftables};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Named {
+    Nftables,
+    Iptables,
+}
+
+const KINDS: &[(&str, Named)] = &[("nftables", Named::Nftables), ("iptables", Named::Iptables)];
+
+/// The options that only one kind has.
+const OPTIONS: &[(&str, Named)] =
+    &[("counters", Named::Nftables), ("ipset", Named::Iptables), ("scope", Named::Iptables)];
+
+const STATES: &[(&str, StateMode)] =
+    &[("stateful", StateMode::Stateful), ("stateless", StateMode::Stateless)];
+
+const SCOPES: &[(&str, iptables::Scope)] =
+    &[("chains", iptables::Scope::Chains), ("table", iptables::Scope::Table)];
+
+/// Reads the targets in the order of the file.
+pub(super) fn targets(root: Node<'_>, diags: &mut Diags) -> Vec<Target> {
+    let Some(table) = table(root, "targets", diags) else { return Vec::new() };
+    let mut targets = Vec::new();
+    let mut outputs = Outputs::default();
+    for (name, node) in table.members() {
+        let sound = check_name("target", name, &[], node.key_span(), diags);
+        let target = target(name, node, &mut outputs, diags);
+        targets.extend(target.filter(|_| sound));
+    }
+    targets
+}
+
+fn target(name: &str, node: Node<'_>, outputs: &mut Outputs, diags: &mut Diags) -> Option<Target> {
+    let raw: raw::Target = shape(node, "a target", diags)?;
+    require(node, "a target", &["kind", "output"], diags);
+    let word = |key: &str, word: &Option<String>| -> Option<(String, Span)> {
+        word.clone().map(|word| (word, node.span_of(key)))
+    };
+    let kind =
+        word("kind", &raw.kind).and_then(|(word, span)| choose("kind", &word, KINDS, span, diags));
+    let state = match word("state", &raw.state) {
+        Some((word, span)) => choose("state", &word, STATES, span, diags),
+        None => Some(StateMode::Stateful),
+    };
+    let scope = match word("scope", &raw.scope) {
+        Some((word, span)) => choose("scope", &word, SCOPES, span, diags),
+        None => Some(iptables::Scope::default()),
+    };
+    other_kinds_options(node, kind, diags);
+    let placement = placement(node, &raw, diags);
+    let kind = match kind? {
+        Named::Nftables => {
+            Kind::Nftables(nftables::Options { counters: raw.counters.unwrap_or(false) })
+        }
+        Named::Iptables => {
+            Kind::Iptables(iptables::Options { ipset: raw.ipset.unwrap_or(false), scope: scope? })
+        }
+    };
+    let output = raw.output?.0;
+    let folder = matches!(kind, Kind::Iptables(_));
+    let sound = outputs.add(&output, folder, node.span_of("output"), diags);
+    let spec = Spec { name: name.to_owned(), kind, placement: placement?, state: state?, output };
+    sound.then_some(Target { name: node.key_span(), spec })
+}
+
+fn other_kinds_options(node: Node<'_>, kind: Option<Named>, diags: &mut Diags) {
+    let Some(kind) = kind else { return };
+    let spelled = |named| KINDS.iter().find(|(_, k)| *k == named).map_or("", |(name, _)| *name);
+    for (option, owner) in OPTIONS {
+        if *owner != kind && node.has(option) {
+            let message =
+                format!("`{option}` is an option of {}, not of {}", spelled(*owner), spelled(kind));
+            let diagnostic =
+                Diagnostic::new(Code::OtherKindsOption, message).at(node.key_of(option), "");
+            diags.push(diagnostic.at(node.span_of("kind"), "the kind is said here"));
+        }
+    }
+}
+
+fn placement(node: Node<'_>, raw: &raw::Target, diags: &mut Diags) -> Option<Placement> {
+    let gateway = match &raw.placement {
+        Some(word) => {
+            let known = [("host", false), ("gateway", true)];
+            choose("placement", word, &known, node.span_of("placement"), diags)?
+        }
+        None if node.has("placement") => return None,
+        None => false,
+    };
+    if !gateway {
+        for key in ["inside", "outside"] {
+            if node.has(key) {
+                let message = format!("`{key}` is an option of gateways, and this is a host");
+                let diagnostic =
+                    Diagnostic::new(Code::OtherKindsOption, message).at(node.key_of(key), "");
+                diags.push(diagnostic.help("write `placement: gateway`, or remove it"));
+            }
+        }
+        return Some(Placement::Host);
+    }
+    let whole = require(node, "a gateway", &["inside", "outside"], diags);
+    let mut seen: Vec<(String, Span)> = Vec::new();
+    let inside = interfaces(node, "inside", raw.inside.as_deref(), &mut seen, diags);
+    let outside = interfaces(node, "outside", raw.outside.as_deref(), &mut seen, diags);
+    whole.then_some(Placement::Gateway { inside: inside?, outside: outside? })
+}
+
+/// Checks the interfaces of one side; `seen` has those before, for no interface is on both sides.
+fn interfaces(
+    node: Node<'_>,
+    key: &str,
+    names: Option<&[raw::InterfaceName]>,
+    seen: &mut Vec<(String, Span)>,
+    diags: &mut Diags,
+) -> Option<Vec<String>> {
+    let (names, list) = (names?, node.get(key)?);
+    let mut sound = true;
+    let mut refuse = |message: String, span: Span, other: Option<Span>| {
+        let mut diagnostic = Diagnostic::new(Code::BadInterface, message).at(span, "");
+        if let Some(other) = other {
+            diagnostic = diagnostic.at(other, "named first here");
+        }
+        diags.push(diagnostic);
+        sound = false;
+    };
+    if names.is_empty() {
+        refuse(format!("`{key}` has no interface"), list.span(), None);
+    }
+    for (raw::InterfaceName(name), item) in names.iter().zip(list.items()) {
+        let span = item.span();
+        if let Some((_, first)) = seen.iter().find(|(known, _)| known == name) {
+            refuse(format!("the interface `{}` is named twice", shown(name)), span, Some(*first));
+        } else if let Err(reason) = interface(name) {
+            refuse(format!("`{}` is not an interface here: {reason}", shown(name)), span, None);
+        }
+        seen.push((name.clone(), span));
+    }
+    sound.then(|| names.iter().map(|name| name.0.clone()).collect())
+}
+
+/// Linux names interfaces with up to 15 bytes (IFNAMSIZ less the terminator).
+fn interface(name: &str) -> Result<(), &'static str> {
+    let safe = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    if name == "lo" {
+        Err("loopback has no side")
+    } else if name.is_empty() || name.len() > 15 {
+        Err("a name has 1 to 15 characters")
+    } else if !name.bytes().all(safe) || name.starts_with('-') || name == "." || name == ".." {
+        Err("a name has letters, digits and `_.-` only")
+    } else {
+        Ok(())
+    }
+}
+
+/// Where artifacts go; none may be in another's place.
+#[derive(Default)]
+struct Outputs {
+    seen: Vec<(Vec<String>, Span)>,
+}
+
+impl Outputs {
+    fn add(&mut self, output: &str, folder: bool, span: Span, diags: &mut Diags) -> bool {
+        let mut refuse = |message: String, help: &str, other: Option<Span>| {
+            let mut diagnostic = Diagnostic::new(Code::BadPath, message).at(span, "").help(help);
+            if let Some(other) = other {
+                diagnostic = diagnostic.at(other, "the other output");
+            }
+            diags.push(diagnostic);
+            false
+        };
+        if let Err(reason) = portable(output) {
+            let message = format!("the output `{}` is not accepted: {reason}", shown(output));
+            return refuse(message, "write a relative path, such as `firewall/edge.nft`", None);
+        }
+        if folder && !output.ends_with('/') {
+            let message = format!("iptables writes several files, and `{output}` is not a folder");
+            return refuse(message, &format!("write `{output}/`"), None);
+        }
+        if !folder && output.ends_with('/') {
+            let message = format!("nftables writes one file, and `{output}` is a folder");
+            return refuse(
+                message,
+                &format!("write a file name, such as `{output}rules.nft`"),
+                None,
+            );
+        }
+        // Some file systems do not tell upper from lower case.
+        let parts = output.trim_end_matches('/').split('/').map(str::to_ascii_lowercase);
+        let parts: Vec<_> = parts.collect();
+        let clash = self.seen.iter().find(|(o, _)| o.starts_with(&parts) || parts.starts_with(o));
+        if let Some((_, other)) = clash {
+            let message = format!("the output `{output}` is in the place of another target's");
+            return refuse(message, "give each target a place of its own", Some(*other));
+        }
+        self.seen.push((parts, span));
+        true
+    }
+}
+
+fn portable(path: &str) -> Result<(), &'static str> {
+    if path.is_empty() || path.len() > 200 {
+        return Err("it has 1 to 200 characters");
+    }
+    if path.starts_with('/') {
+        return Err("it must be relative");
+    }
+    let safe = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    if !path.bytes().all(safe) {
+        return Err("only letters, digits and `._-/` are portable");
+    }
+    let mut parts = path.strip_suffix('/').unwrap_or(path).split('/');
+    if parts.any(|part| part.is_empty() || part == "." || part == ".." || part.starts_with('-')) {
+        return Err("each part is a plain name, not `.` or `..`");
+    }
+    Ok(())
+}

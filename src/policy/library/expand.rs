@@ -1,0 +1,351 @@
+//! The rules of a policy in order, with a library's where the policy says `use:`.
+
+use super::imports::{Imports, Library};
+use super::parameter::{Kind, argument};
+use super::template::Template;
+use crate::diag::{Code, Diagnostic, Diags, suggestion};
+use crate::policy::ast::{NamedService, Network, Policy, Rule};
+use crate::policy::decode::{
+    Context, Fallback, Scope, check_name, items, network, rule, service, shown, table,
+};
+use crate::policy::document::{Node, require, shape};
+use crate::policy::raw;
+use crate::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// The most rules that libraries may expand to: libraries that use each other multiply.
+const MOST_RULES: usize = 1_000_000;
+
+/// What the rules of a policy expand to.
+pub(in crate::policy) struct Expansion<'a> {
+    imports: &'a Imports,
+    fallback: &'a Fallback,
+    rules: Vec<Rule>,
+    networks: BTreeMap<String, Network>,
+    services: BTreeMap<String, NamedService>,
+    /// Where each id was said first.
+    ids: BTreeMap<String, Span>,
+    /// How often each library was used.
+    uses: BTreeMap<String, usize>,
+    overflow: bool,
+}
+
+/// The library whose rules are being expanded.
+struct Frame<'f> {
+    library: &'f Rc<Library>,
+    template: Template,
+    /// What ids begin with, `/` included.
+    ids: String,
+    /// Where the policy says `use:`.
+    used_at: Span,
+}
+
+impl<'a> Expansion<'a> {
+    pub(in crate::policy) fn new(imports: &'a Imports, fallback: &'a Fallback) -> Self {
+        Expansion {
+            imports,
+            fallback,
+            rules: Vec::new(),
+            networks: BTreeMap::new(),
+            services: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            overflow: false,
+        }
+    }
+
+    /// Gives the policy its rules and what libraries add to its tables.
+    pub(in crate::policy) fn finish(self, policy: &mut Policy) {
+        policy.rules = self.rules;
+        policy.networks.extend(self.networks);
+        policy.services.extend(self.services);
+    }
+
+    /// Reads the rules of the policy itself.
+    pub(in crate::policy) fn rules(&mut self, nodes: &[Node<'_>], context: &mut Context<'_>) {
+        self.rules.reserve(nodes.len());
+        for node in nodes {
+            if node.has("use") {
+                self.used(*node, None, context);
+            } else if let Some(raw) = shape::<raw::Rule>(*node, "a rule", context.diags) {
+                refuse_when(*node, context.diags);
+                let rule = rule(*node, raw, str::to_owned, self.fallback, context);
+                self.add(rule, None, context.diags);
+            }
+        }
+    }
+
+    fn add(&mut self, rule: Option<Rule>, frame: Option<&Frame<'_>>, diags: &mut Diags) {
+        let Some(mut rule) = rule else { return };
+        rule.used_at = frame.map(|frame| frame.used_at);
+        if let Some(first) = self.ids.get(&rule.id.value) {
+            let message = format!("two rules have the id `{}`", rule.id.value);
+            let diagnostic = Diagnostic::new(Code::RepeatedName, message).at(rule.id.span, "");
+            diags.push(diagnostic.at(*first, "the first is here"));
+            return;
+        }
+        self.ids.insert(rule.id.value.clone(), rule.id.span);
+        self.rules.push(rule);
+    }
+
+    /// Expands one `use:`, of the policy or of a library.
+    fn used(&mut self, node: Node<'_>, frame: Option<&Frame<'_>>, context: &mut Context<'_>) {
+        let Some(raw) = shape::<raw::Use>(node, "a `use`", context.diags) else { return };
+        if frame.is_none() {
+            refuse_when(node, context.diags);
+        }
+        let Some(raw::Name(name)) = raw.r#use else { return };
+        let span = node.span_of("use");
+        let imports = frame.map_or(self.imports, |frame| &frame.library.imports);
+        let Some(library) = imports.library(&name, span, context.diags) else { return };
+        let Some(ids) = self.id_prefix(node, raw.id, &library, frame, context.diags) else {
+            return;
+        };
+        let number = self.uses.entry(name.clone()).or_default();
+        *number += 1;
+        let prefix = format!("{name}@{number}/");
+        let Some(arguments) = self.arguments(node, &library, &prefix, context) else { return };
+        let root = library.document.root();
+        let template = Template::new(arguments.values, root.get("tables").map(|node| node.value));
+        let used_at = frame.map_or(span, |frame| frame.used_at);
+        let inner = Frame { library: &library, template, ids, used_at };
+        let mut scope = scope(root, prefix, arguments.given, arguments.withheld);
+        scope.wanted = arguments.wanted;
+        let outer = std::mem::replace(&mut context.scope, scope);
+        let said = context.diags.list().len();
+        self.library_rules(root, &inner, context);
+        self.library_tables(root, &inner, context);
+        warnings(root, &inner, context.diags);
+        context.scope = outer;
+        for diagnostic in context.diags.since(said) {
+            if diagnostic.labels.iter().all(|label| label.span.file != used_at.file) {
+                *diagnostic = diagnostic.clone().at(used_at, "used here");
+            }
+        }
+    }
+
+    /// Gives what the ids of a use begin with; each use needs its own.
+    fn id_prefix(
+        &mut self,
+        node: Node<'_>,
+        id: Option<raw::Name>,
+        library: &Library,
+        frame: Option<&Frame<'_>>,
+        diags: &mut Diags,
+    ) -> Option<String> {
+        let key = if id.is_some() { "id" } else { "use" };
+        let own = id.map_or_else(|| library.name.clone(), |id| id.0);
+        let span = node.span_of(key);
+        if !check_name("use", &own, &[], span, diags) {
+            return None;
+        }
+        let prefix = format!("{}{own}/", frame.map_or("", |frame| &frame.ids));
+        if let Some(first) = self.ids.get(&prefix) {
+            let message = format!("`{own}` is used twice under one name");
+            let diagnostic = Diagnostic::new(Code::RepeatedName, message).at(span, "");
+            let help = "give this use an `id` of its own";
+            diags.push(diagnostic.at(*first, "the first is here").help(help));
+            return None;
+        }
+        // No rule's id ends in `/`.
+        self.ids.insert(prefix.clone(), span);
+        Some(prefix)
+    }
+
+    /// Reads the arguments of a use in the scope of who wrote them.
+    fn arguments(
+        &mut self,
+        node: Node<'_>,
+        library: &Library,
+        prefix: &str,
+        context: &mut Context<'_>,
+    ) -> Option<Arguments> {
+        let before = context.diags.errors();
+        let with = table(node, "with", context.diags);
+        self.unknown_arguments(with, library, context.diags);
+        let mut arguments = Arguments::default();
+        let defaults = library.document.root().get("parameters");
+        for (name, parameter) in &library.parameters {
+            let given = with.and_then(|with| with.get(name));
+            let default = defaults.and_then(|all| all.get(name)).and_then(|one| one.get("default"));
+            let Some(value) = given.or(default) else {
+                let refused = with.is_some_and(|with| with.has(name));
+                if !refused {
+                    let message = format!("the argument `{name}` of `{}` is missing", library.name);
+                    let diagnostic = Diagnostic::new(Code::BadArgument, message);
+                    let diagnostic = diagnostic.at(node.span_of("use"), "");
+                    context.diags.push(diagnostic.at(parameter.span, "declared here"));
+                }
+                continue;
+            };
+            let seen = argument(name, value, parameter, context.diags);
+            arguments.values.extend(seen.map(|seen| (name.clone(), seen)));
+            if parameter.kind != Kind::Network {
+                continue;
+            }
+            if value.value.as_str() == Some("none") {
+                arguments.withheld.insert(name.clone());
+                continue;
+            }
+            let set = match given {
+                Some(_) => network(value, context),
+                // A default is the library's: it cannot use names of who wrote `use`.
+                None => {
+                    let scope = scope(
+                        library.document.root(),
+                        prefix.to_owned(),
+                        BTreeSet::new(),
+                        BTreeSet::new(),
+                    );
+                    let outer = std::mem::replace(&mut context.scope, scope);
+                    let set = network(value, context);
+                    let inner = std::mem::replace(&mut context.scope, outer);
+                    arguments.wanted.extend(inner.wanted);
+                    set
+                }
+            };
+            if let Some(is) = set {
+                self.networks.insert(format!("{prefix}{name}"), Network { name: value.span(), is });
+                arguments.given.insert(name.clone());
+            }
+        }
+        (context.diags.errors() == before).then_some(arguments)
+    }
+
+    fn unknown_arguments(&mut self, with: Option<Node<'_>>, library: &Library, diags: &mut Diags) {
+        for (name, node) in with.iter().flat_map(|with| with.members()) {
+            if !library.parameters.contains_key(name) {
+                let message = format!("`{}` has no parameter `{}`", library.name, shown(name));
+                let diagnostic =
+                    Diagnostic::new(Code::UnknownName, message).at(node.key_span(), "");
+                let help = suggestion(name, library.parameters.keys().map(String::as_str));
+                diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
+            }
+        }
+    }
+
+    fn library_rules(&mut self, root: Node<'_>, frame: &Frame<'_>, context: &mut Context<'_>) {
+        for node in items(root, "rules", context.diags) {
+            if self.rules.len() >= MOST_RULES {
+                if !std::mem::replace(&mut self.overflow, true) {
+                    let message = format!("libraries expand to more than {MOST_RULES} rules");
+                    let diagnostic = Diagnostic::new(Code::BadImport, message);
+                    context.diags.push(diagnostic.at(frame.used_at, ""));
+                }
+                return;
+            }
+            self.library_rule(node, frame, context);
+        }
+    }
+
+    fn library_rule(&mut self, node: Node<'_>, frame: &Frame<'_>, context: &mut Context<'_>) {
+        let when = node.get("when").and_then(|when| Some((when, when.value.as_str()?)));
+        if let Some((when, condition)) = when
+            && frame.template.holds(condition, when, context.diags) != Some(true)
+        {
+            return;
+        }
+        let Some(value) = frame.template.render(node, context.diags) else { return };
+        let node = node.with_value(&value);
+        if node.has("use") {
+            return self.used(node, Some(frame), context);
+        }
+        let Some(raw) = shape::<raw::Rule>(node, "a rule", context.diags) else { return };
+        let id = |id: &str| format!("{}{id}", frame.ids);
+        let rule = rule(node, raw, id, self.fallback, context);
+        self.add(rule, Some(frame), context.diags);
+    }
+
+    /// Reads the networks and services of a library that its rules use, and those that these use: a
+    /// network for other arguments may have expressions without a value.
+    fn library_tables(&mut self, root: Node<'_>, frame: &Frame<'_>, context: &mut Context<'_>) {
+        let prefix = context.scope.prefix.clone();
+        let mut done = BTreeSet::new();
+        while let Some(name) = context.scope.wanted.pop_first() {
+            if !done.insert(name.clone()) {
+                continue;
+            }
+            let full = format!("{prefix}{name}");
+            if let Some(node) = root.get("networks").and_then(|all| all.get(&name))
+                && let Some(value) = frame.template.render(node, context.diags)
+                && let Some(is) = network(node.with_value(&value), context)
+            {
+                let name = node.key_span();
+                self.networks.entry(full.clone()).or_insert(Network { name, is });
+            }
+            if let Some(node) = root.get("services").and_then(|all| all.get(&name))
+                && let Some(value) = frame.template.render(node, context.diags)
+                && let Some(is) = service(node.with_value(&value), context)
+            {
+                let name = node.key_span();
+                self.services.entry(full).or_insert(NamedService { name, is });
+            }
+        }
+    }
+}
+
+/// The arguments of a use.
+#[derive(Default)]
+struct Arguments {
+    /// As expressions see them, by parameter.
+    values: Vec<(String, minijinja::Value)>,
+    /// The networks that were given.
+    given: BTreeSet<String>,
+    /// The networks that were not.
+    withheld: BTreeSet<String>,
+    /// The library's own names that defaults use.
+    wanted: BTreeSet<String>,
+}
+
+/// Gives the names that a library's rules can use.
+fn scope(
+    root: Node<'_>,
+    prefix: String,
+    given: BTreeSet<String>,
+    withheld: BTreeSet<String>,
+) -> Scope {
+    let names = |key: &str| -> BTreeSet<String> {
+        let table = root.get(key);
+        table.iter().flat_map(|table| table.members()).map(|(name, _)| name.to_owned()).collect()
+    };
+    let mut networks = names("networks");
+    networks.extend(given);
+    Scope {
+        prefix,
+        networks: Some(networks),
+        services: Some(names("services")),
+        withheld,
+        wanted: BTreeSet::new(),
+    }
+}
+
+fn refuse_when(node: Node<'_>, diags: &mut Diags) {
+    if node.has("when") {
+        let message = "`when` belongs to the rules of libraries";
+        let diagnostic = Diagnostic::new(Code::UnknownKey, message).at(node.key_of("when"), "");
+        diags.push(diagnostic.help("remove it"));
+    }
+}
+
+/// Says the warnings of a library that hold for the arguments.
+fn warnings(root: Node<'_>, frame: &Frame<'_>, diags: &mut Diags) {
+    for node in items(root, "warnings", diags) {
+        let Some(raw) = shape::<raw::Warning>(node, "a warning", diags) else { continue };
+        require(node, "a warning", &["when", "message"], diags);
+        let (Some(when), Some(condition)) = (node.get("when"), raw.when) else { continue };
+        if frame.template.holds(&condition.0, when, diags) != Some(true) {
+            continue;
+        }
+        let message = node.get("message").and_then(|text| frame.template.render(text, diags));
+        if let Some(message) = message.as_ref().and_then(|message| message.as_str()) {
+            let diagnostic = Diagnostic::new(Code::LibraryWarning, one_line(message));
+            let diagnostic = diagnostic.at(frame.used_at, "");
+            diags.push(diagnostic.at(frame.library.named, "said by this library"));
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
