@@ -21,7 +21,7 @@ proptest! {
         let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
         let mut prover = Prover::new(&policy);
         let filter = pass::filter(&policy, &placement, state);
-        for spec in specs(&placement, state).into_iter().filter(|s| s.name.starts_with("nft")) {
+        for spec in specs(&placement, state) {
             let files = target::generate(&filter, &spec, &header, &Templates::default());
             let files = files.map_err(|faults| TestCaseError::fail(format!("{}: {faults:?}", spec.name)))?;
             let program = target::read(&spec, &files).map_err(|error| {

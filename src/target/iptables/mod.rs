@@ -1,11 +1,19 @@
-//! iptables and ip6tables: files for `iptables-restore`, with or without ipset.
+//! iptables and ip6tables: files for `iptables-restore`, with or without ipset, and the script that loads
+//! them.
 
 pub mod caps;
+mod plan;
+mod read;
+mod sets;
+mod spell;
+mod tree;
+mod words;
 
 use super::render::Templates;
 use super::{Fault, File, Header, ReadError, Spec};
 use crate::ir::Placement;
 use crate::ir::packet::Filter;
+use crate::net::Family;
 use crate::proof::Program;
 
 /// Options that only iptables has.
@@ -32,13 +40,52 @@ pub enum Scope {
 /// # Errors
 /// Every fault.
 pub fn generate(
-    _filter: &Filter,
-    _spec: &Spec,
-    _options: &Options,
-    _header: &Header,
-    _templates: &Templates,
+    filter: &Filter,
+    spec: &Spec,
+    options: &Options,
+    header: &Header,
+    templates: &Templates,
 ) -> Result<Vec<File>, Vec<Fault>> {
-    todo!()
+    let v4 = plan::plan(filter, options, header, Family::V4);
+    let v6 = plan::plan(filter, options, header, Family::V6);
+    let (v4, v6) = match (v4, v6) {
+        (Ok(v4), Ok(v6)) => (v4, v6),
+        (Err(mut faults), other) => {
+            faults.extend(other.err().unwrap_or_default());
+            faults.dedup();
+            return Err(faults);
+        }
+        (Ok(_), Err(faults)) => return Err(faults),
+    };
+    let mut files = Vec::new();
+    let mut file = |name: &str, template: &str, plan: &dyn Render, executable| {
+        let text = plan.render(templates, template).map_err(|fault| vec![fault])?;
+        files.push(File { path: format!("{}{name}", spec.output), text, executable });
+        Ok::<_, Vec<Fault>>(())
+    };
+    if options.ipset {
+        file("sets.ipset", "ipset.conf.j2", &plan::sets(header, &v4, &v6), false)?;
+    }
+    file("v4.rules", "iptables.rules.j2", &v4, false)?;
+    file("v6.rules", "iptables.rules.j2", &v6, false)?;
+    file(
+        "apply.sh",
+        "iptables-apply.sh.j2",
+        &plan::script(filter, options, header, &v4, &v6),
+        true,
+    )?;
+    Ok(files)
+}
+
+/// Something that a template lays out.
+trait Render {
+    fn render(&self, templates: &Templates, name: &str) -> Result<String, Fault>;
+}
+
+impl<T: serde::Serialize> Render for T {
+    fn render(&self, templates: &Templates, name: &str) -> Result<String, Fault> {
+        templates.render(name, words::safe, self)
+    }
 }
 
 /// Reads the files back.
@@ -46,9 +93,9 @@ pub fn generate(
 /// # Errors
 /// The first place that is not understood.
 pub fn read(
-    _placement: &Placement,
-    _options: &Options,
-    _files: &[File],
+    placement: &Placement,
+    options: &Options,
+    files: &[File],
 ) -> Result<Program, ReadError> {
-    todo!()
+    read::read(placement, options, files)
 }

@@ -1,0 +1,111 @@
+//! Reads the files back: what `iptables-restore`, `ipset restore` and the script would do.
+//!
+//! Written apart from the plan. What is not understood is refused, with its place.
+
+mod line;
+mod script;
+mod sets;
+mod table;
+mod words;
+
+use super::{Options, Scope};
+use crate::ir::{Hook, Placement, Verdict};
+use crate::net::Family;
+use crate::proof::Program;
+use crate::proof::program::{Base, Field, Match, Place};
+use crate::target::{File, ReadError};
+use table::Tables;
+
+/// Makes the error for a place.
+fn refuse(place: Place, reason: impl Into<String>) -> ReadError {
+    ReadError { place, reason: reason.into() }
+}
+
+/// Finds a file of the artifact by its name.
+fn find<'a>(files: &'a [File], name: &str) -> Result<(usize, &'a File), ReadError> {
+    let named = |file: &&File| file.path.rsplit('/').next() == Some(name);
+    let at = files.iter().position(|file| named(&file));
+    let found = at.and_then(|at| Some((at, files.get(at)?)));
+    found.ok_or_else(|| refuse(Place::default(), format!("`{name}` is missing")))
+}
+
+/// Reads the whole artifact.
+pub(super) fn read(
+    placement: &Placement,
+    options: &Options,
+    files: &[File],
+) -> Result<Program, ReadError> {
+    let sets = match options.ipset {
+        true => sets::read(find(files, "sets.ipset")?)?,
+        false => sets::Sets::default(),
+    };
+    let hooks = script::read(find(files, "apply.sh")?, options)?;
+    let mut program = Program::default();
+    for (family, name) in [(Family::V4, "v4.rules"), (Family::V6, "v6.rules")] {
+        let (file, text) = find(files, name)?;
+        let reader = line::Reader { family, placement, sets: &sets };
+        let tables = table::read(file, &text.text, &reader, program.chains.len())?;
+        let bases = match options.scope {
+            Scope::Table => built_in(&tables),
+            Scope::Chains => hooked(&tables, &hooks)?,
+        };
+        let base = |(hook, chain, policy, place)| Base {
+            when: vec![Match::Family(family), at(hook)],
+            chain,
+            policy,
+            place,
+        };
+        program.bases.extend(bases.into_iter().map(base));
+        program.chains.extend(tables.chains);
+    }
+    program.check().map_err(|(place, reason)| refuse(place, reason))?;
+    Ok(program)
+}
+
+fn at(hook: Hook) -> Match {
+    let index = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
+    let index = u32::try_from(index).unwrap_or_default();
+    Match::Field(Field::Hook, vec![(index, index)])
+}
+
+/// An entry: hook, chain, policy, place.
+type Entry = (Hook, usize, Verdict, Place);
+
+/// The hook of a built-in chain.
+fn hook(table: &str, chain: &str) -> Option<Hook> {
+    match (table, chain) {
+        ("filter", "INPUT") => Some(Hook::Input),
+        ("filter", "OUTPUT") => Some(Hook::Output),
+        ("filter", "FORWARD") => Some(Hook::Forward),
+        ("raw", "PREROUTING") => Some(Hook::RawPrerouting),
+        ("raw", "OUTPUT") => Some(Hook::RawOutput),
+        _ => None,
+    }
+}
+
+/// The built-in chains that the file declares with a policy.
+fn built_in(tables: &Tables) -> Vec<Entry> {
+    let entry =
+        |((table, chain), (index, policy, place)): (&(String, String), &table::Declared)| {
+            Some((hook(table, chain)?, *index, (*policy)?, *place))
+        };
+    tables.declared.iter().filter_map(entry).collect()
+}
+
+/// The chains that the script hooks into built-in ones; what they return for is not the policy's.
+fn hooked(tables: &Tables, hooks: &[script::Hooked]) -> Result<Vec<Entry>, ReadError> {
+    if let Some((_, (_, _, place))) = tables.declared.iter().find(|(_, (_, p, _))| p.is_some()) {
+        return Err(refuse(*place, "a built-in chain is declared, which would flush it"));
+    }
+    let mut entries = Vec::new();
+    for hooked in hooks {
+        let key = (hooked.table.clone(), hooked.chain.clone());
+        let declared = tables.declared.get(&key);
+        let (index, _, _) =
+            declared.ok_or_else(|| refuse(hooked.place, "the chain is not there"))?;
+        let hook = hook(&hooked.table, &hooked.builtin);
+        let hook = hook.ok_or_else(|| refuse(hooked.place, "this is no built-in chain"))?;
+        entries.push((hook, *index, Verdict::Accept, hooked.place));
+    }
+    Ok(entries)
+}

@@ -1,0 +1,223 @@
+//! The command as a user runs it: exit codes, what is written, what is left alone.
+
+use assert_cmd::Command;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const POLICY: &str = "policy: small
+networks: { lan: [10.0.0.0/8] }
+rules:
+  - { id: web, action: allow, direction: inbound, from: any, to: lan, service: tcp/443 }
+tests:
+  - { expect: allow, packet: \"inbound tcp 192.0.2.1 -> 10.0.0.1:443\" }
+targets:
+  edge: { kind: nftables, output: edge.nft }
+  old: { kind: iptables, output: iptables/ }
+";
+
+fn portcullis() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.env_clear().env("PATH", "/nonexistent");
+    command
+}
+
+fn folder(policy: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("policy.yaml"), policy).expect("a policy");
+    folder
+}
+
+fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = portcullis().current_dir(folder).args(args).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().expect("an exit code"), text(&output.stdout), text(&output.stderr))
+}
+
+fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("a folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => found.push((path.display().to_string(), fs::read(&path).expect("a file"))),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn compile_writes_once_and_then_finds_nothing_to_do() {
+    let folder = folder(POLICY);
+    let (code, stdout, stderr) = run(folder.path(), &["compile"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("edge: nftables") && stdout.contains("proven"), "{stdout}");
+    let first = tree(folder.path());
+    assert!(first.iter().any(|(path, _)| path.ends_with("edge.nft")));
+    assert!(
+        first.iter().all(|(path, _)| !path.contains("portcullis-new")),
+        "a file was left behind"
+    );
+    let (code, stdout, _) = run(folder.path(), &["compile"]);
+    assert_eq!((code, stdout.contains("written")), (0, false), "{stdout}");
+    assert_eq!(tree(folder.path()), first, "a second run changed a byte");
+    assert_eq!(run(folder.path(), &["compile", "--check"]).0, 0);
+}
+
+#[test]
+fn check_finds_what_is_missing_changed_and_stale_and_says_how_to_repair() {
+    let folder = folder(POLICY);
+    let (code, stdout, stderr) = run(folder.path(), &["compile", "--check"]);
+    assert_eq!(code, 1);
+    assert!(stdout.contains("missing"), "{stdout}");
+    assert!(stderr.contains("portcullis compile policy.yaml"), "{stderr}");
+    assert_eq!(tree(folder.path()).len(), 1, "--check wrote something");
+    run(folder.path(), &["compile"]);
+    fs::write(folder.path().join("edge.nft"), "# edited\n").expect("an edit");
+    let (code, stdout, _) = run(folder.path(), &["compile", "--check"]);
+    assert!(code == 1 && stdout.contains("out of date"), "{stdout}");
+    let (code, stdout, _) = run(folder.path(), &["compile", "--diff"]);
+    assert!(code == 0 && stdout.contains("-# edited"), "{stdout}");
+    run(folder.path(), &["compile"]);
+    let without = POLICY.replace("  old: { kind: iptables, output: iptables/ }\n", "");
+    fs::write(folder.path().join("policy.yaml"), without).expect("a policy");
+    let (code, stdout, _) = run(folder.path(), &["compile", "--check"]);
+    assert!(code == 1 && stdout.contains("stale"), "{stdout}");
+    run(folder.path(), &["compile"]);
+    assert!(!folder.path().join("iptables/v4.rules").exists());
+    assert_eq!(run(folder.path(), &["compile", "--check"]).0, 0);
+}
+
+#[test]
+fn a_stale_file_that_was_edited_is_left_alone() {
+    let folder = folder(POLICY);
+    run(folder.path(), &["compile"]);
+    fs::write(folder.path().join("iptables/v4.rules"), "# mine\n").expect("an edit");
+    let without = POLICY.replace("  old: { kind: iptables, output: iptables/ }\n", "");
+    fs::write(folder.path().join("policy.yaml"), without).expect("a policy");
+    let (code, stdout, _) = run(folder.path(), &["compile"]);
+    assert!(code == 0 && stdout.contains("remove it by hand"), "{stdout}");
+    assert!(folder.path().join("iptables/v4.rules").exists());
+}
+
+#[test]
+fn a_manifest_cannot_make_it_remove_a_file_elsewhere() {
+    let folder = folder(POLICY);
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "").expect("a file");
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).expect("a folder");
+    fs::write(inner.join("policy.yaml"), POLICY).expect("a policy");
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let manifest = format!(
+        r#"{{"manifest":1,"portcullis":"0","policy":"small","feeds":{{}},"files":{{"gone":{{"../victim":"{empty}"}}}}}}"#
+    );
+    fs::write(inner.join("small.portcullis.json"), manifest).expect("a manifest");
+    assert_eq!(run(&inner, &["compile"]).0, 0);
+    assert!(victim.exists());
+}
+
+#[test]
+fn when_anything_fails_nothing_is_written_and_what_was_there_stays() {
+    let folder = folder(POLICY);
+    run(folder.path(), &["compile"]);
+    let wrong = [
+        POLICY.replace("tcp/443", "tcp/70000"),
+        POLICY.replace("to: lan", "to: lna"),
+        POLICY.replace("expect: allow", "expect: drop"),
+        POLICY.replace("from: any", "from: \"2001:db8::/32\""),
+    ];
+    for policy in wrong {
+        fs::write(folder.path().join("policy.yaml"), &policy).expect("a policy");
+        let before = tree(folder.path());
+        let (code, _, stderr) = run(folder.path(), &["compile"]);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.starts_with("error["), "{stderr}");
+        assert_eq!(tree(folder.path()), before, "something was written");
+    }
+}
+
+#[test]
+fn a_target_that_cannot_be_written_leaves_the_others_unwritten() {
+    let folder = folder(POLICY);
+    fs::create_dir_all(folder.path().join("iptables/v6.rules/in-the-way")).expect("a folder");
+    let before = tree(folder.path());
+    let (code, _, stderr) = run(folder.path(), &["compile"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("v6.rules"), "{stderr}");
+    assert_eq!(tree(folder.path()), before);
+}
+
+#[test]
+fn formats_say_the_same_and_do_not_change_the_exit_code() {
+    let folder = folder(&POLICY.replace("tcp/443 }\n", "tcp/70000 }\n"));
+    for format in ["human", "json", "sarif", "github"] {
+        let (code, stdout, stderr) = run(folder.path(), &["compile", "--format", format]);
+        assert_eq!(code, 2, "{format}");
+        let said = if format == "human" { stderr } else { stdout };
+        assert!(said.contains("70000"), "{format}: {said}");
+        if matches!(format, "json" | "sarif") {
+            serde_json::from_str::<serde_json::Value>(&said).expect(format);
+        }
+    }
+}
+
+#[test]
+fn one_file_goes_to_standard_output_and_a_policy_comes_from_standard_input() {
+    let folder = folder(POLICY);
+    let (code, stdout, _) = run(folder.path(), &["compile", "-t", "edge", "-o", "-"]);
+    assert!(code == 0 && stdout.contains("table inet"), "{stdout}");
+    assert_eq!(run(folder.path(), &["compile", "-o", "-"]).0, 2);
+    let output = portcullis()
+        .current_dir(folder.path())
+        .args(["compile", "-", "-t", "edge", "-o", "-"])
+        .write_stdin(POLICY)
+        .output()
+        .expect("it runs");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).replace("standard input", "policy.yaml"),
+        stdout
+    );
+    assert_eq!(run(folder.path(), &["compile", "-t", "nope"]).0, 2);
+}
+
+#[test]
+fn explain_names_the_rule_and_the_line_in_each_target() {
+    let folder = folder(POLICY);
+    let packet = "inbound tcp 192.0.2.1:40000 -> 10.0.0.1:443";
+    let (code, stdout, stderr) = run(folder.path(), &["explain", "policy.yaml", packet]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("policy.yaml:4:"), "{stderr}");
+    for part in ["allow", "rule `web`", "edge.nft:", "iptables/v4.rules:"] {
+        assert!(stdout.contains(part), "{part} is not in {stdout}");
+    }
+    let (code, stdout, _) = run(
+        folder.path(),
+        &["explain", "policy.yaml", "inbound tcp 192.0.2.1:40000 -> 10.0.0.1:22"],
+    );
+    assert!(code == 0 && stdout.starts_with("drop") && stdout.contains("default"), "{stdout}");
+    assert_eq!(run(folder.path(), &["explain", "policy.yaml", "nonsense"]).0, 2);
+}
+
+#[test]
+fn what_the_program_tells_of_itself() {
+    let folder = folder(POLICY);
+    for (args, part) in [
+        (&["targets"][..], "nftables"),
+        (&["schema"], "\"$schema\""),
+        (&["codes"], "not-proven"),
+        (&["codes", "not-proven"], "read back"),
+        (&["completions", "bash"], "portcullis"),
+        (&["man"], ".TH"),
+        (&["--help"], "Exit codes"),
+    ] {
+        let (code, stdout, stderr) = run(folder.path(), args);
+        assert_eq!(code, 0, "{args:?}: {stderr}");
+        assert!(stdout.contains(part), "{args:?}: {stdout}");
+    }
+    assert_eq!(run(folder.path(), &["codes", "not-provne"]).0, 2);
+    assert_eq!(run(folder.path(), &["nonsense"]).0, 2);
+}

@@ -1,0 +1,197 @@
+//! Mutants of real artifacts: the proof names each one that means something else, and no other.
+//!
+//! A mutant is an artifact's text with one small change. It is *refused* when the reader does not
+//! understand it, *killed* when the proof finds a packet that differs, *equal* when the proof says that it
+//! means the same. Killed ones are checked with the packet, equal ones with many packets.
+
+#[path = "common/mod.rs"]
+mod common;
+
+use common::corpus::{self, Case};
+use portcullis::ir::{Packet, decide};
+use portcullis::proof::{Failure, Program, Prover};
+use portcullis::target::{self, File, Spec};
+
+/// At most so many mutants of one file, spread over its whole length.
+const MOST: usize = 400;
+
+#[derive(Default, Debug)]
+struct Tally {
+    refused: usize,
+    killed: usize,
+    equal: usize,
+}
+
+/// Words and what they turn into.
+const SWAPS: &[(&str, &str)] = &[
+    ("accept", "drop"),
+    ("drop", "accept"),
+    ("ACCEPT", "DROP"),
+    ("DROP", "ACCEPT"),
+    ("RETURN", "ACCEPT"),
+    ("return", "accept"),
+    ("saddr", "daddr"),
+    ("daddr", "saddr"),
+    ("-s", "-d"),
+    ("-d", "-s"),
+    ("--dport", "--sport"),
+    ("dport", "sport"),
+    ("src", "dst"),
+    ("dst", "src"),
+    ("tcp", "udp"),
+    ("udp", "tcp"),
+    ("established", "new"),
+    ("ESTABLISHED,RELATED", "NEW,ESTABLISHED,RELATED"),
+    ("==", "!="),
+    ("!=", "=="),
+    ("!", ""),
+    ("input", "output"),
+];
+
+/// Every way that one line is changed; an empty string takes the line away.
+fn changes(line: &str) -> Vec<String> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut changed = vec![String::new()];
+    for at in 0..words.len() {
+        for many in 1..=3 {
+            if at + many <= words.len() {
+                changed.push([&words[..at], &words[at + many..]].concat().join(" "));
+            }
+        }
+        let bare = words[at].trim_end_matches(',');
+        let tail = &words[at][bare.len()..];
+        for other in alternatives(bare) {
+            let mut new: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+            new[at] = other + tail;
+            changed.push(new.join(" "));
+        }
+    }
+    changed
+}
+
+/// What a word could be instead: the opposite, the next number, a prefix twice as large.
+fn alternatives(word: &str) -> Vec<String> {
+    let trimmed = word.trim_matches(|c: char| c == '\t' || c == ';');
+    let mut others: Vec<_> = SWAPS
+        .iter()
+        .filter(|(from, _)| *from == trimmed)
+        .map(|(_, to)| word.replace(trimmed, to))
+        .collect();
+    if let Ok(number) = trimmed.parse::<u32>() {
+        others.push(word.replace(trimmed, &(number + 1).to_string()));
+    }
+    if let Some((low, high)) = trimmed.split_once(['-', ':'])
+        && let (Ok(low), Ok(high)) = (low.parse::<u32>(), high.parse::<u32>())
+    {
+        let separator = &trimmed[low.to_string().len()..=low.to_string().len()];
+        others.push(word.replace(trimmed, &format!("{low}{separator}{}", high.saturating_sub(1))));
+        others.push(word.replace(trimmed, &format!("{}{separator}{high}", low.saturating_sub(1))));
+    }
+    if let Ok(net) = trimmed.parse::<ipnet::IpNet>()
+        && let Some(larger) = net.supernet()
+    {
+        others.push(word.replace(trimmed, &larger.to_string()));
+    }
+    others
+}
+
+/// One changed file for each mutant.
+fn mutants(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut all = Vec::new();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        all.extend(changes(line).into_iter().map(|new| (at, vec![new])));
+        if let Some(next) = lines.get(at + 1) {
+            all.push((at, vec![(*next).to_owned(), (*line).to_owned()]));
+        }
+    }
+    let step = all.len().div_ceil(MOST).max(1);
+    let spell = |(at, new): (usize, Vec<String>)| {
+        let mut changed: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        changed.splice(at..at + new.len(), new);
+        changed.join("\n") + "\n"
+    };
+    all.into_iter().step_by(step).map(spell).collect()
+}
+
+fn judge(
+    case: &Case,
+    spec: &Spec,
+    files: &[File],
+    prover: &mut Prover<'_>,
+    packets: &[Packet],
+) -> Tally {
+    let mut tally = Tally::default();
+    for (index, file) in files.iter().enumerate() {
+        for text in mutants(&file.text) {
+            if text == file.text {
+                continue;
+            }
+            let mut mutant = files.to_vec();
+            mutant[index].text.clone_from(&text);
+            match target::read(spec, &mutant) {
+                Err(_) => tally.refused += 1,
+                Ok(program) => one(case, spec, &program, prover, packets, &text, &mut tally),
+            }
+        }
+    }
+    tally
+}
+
+fn one(
+    case: &Case,
+    spec: &Spec,
+    program: &Program,
+    prover: &mut Prover<'_>,
+    packets: &[Packet],
+    text: &str,
+    tally: &mut Tally,
+) {
+    let meaning =
+        |packet: &Packet| decide(&case.rules, &spec.placement, spec.state, packet).verdict();
+    match prover.prove(&spec.placement, spec.state, program) {
+        Ok(_) => {
+            tally.equal += 1;
+            for packet in packets {
+                let (verdict, _) = program.decide(packet);
+                assert_eq!(
+                    verdict,
+                    meaning(packet),
+                    "the proof missed a mutant of {}: {packet}\n{text}",
+                    spec.name
+                );
+            }
+        }
+        Err(Failure::Different { packet, .. }) => {
+            tally.killed += 1;
+            let (verdict, _) = program.decide(&packet);
+            assert_ne!(
+                verdict,
+                meaning(&packet),
+                "a witness that is none, of {}: {packet}\n{text}",
+                spec.name
+            );
+        }
+        Err(Failure::Budget) => panic!("no budget for a mutant of {}", spec.name),
+    }
+}
+
+#[test]
+fn the_proof_catches_every_mutant_that_means_something_else() {
+    let mut sum = Tally::default();
+    for path in corpus::policies() {
+        let case = corpus::case(&path);
+        let mut prover = Prover::new(&case.rules);
+        for (spec, files) in &case.artifacts {
+            let packets = common::Edges::of(&case.rules, &spec.placement).packets(7, 2_000);
+            let tally = judge(&case, spec, files, &mut prover, &packets);
+            println!("{} {}: {tally:?}", case.name, spec.name);
+            assert!(tally.killed > 0, "no mutant of {} {} was killed", case.name, spec.name);
+            sum.refused += tally.refused;
+            sum.killed += tally.killed;
+            sum.equal += tally.equal;
+        }
+    }
+    println!("all: {sum:?}");
+    assert!(sum.killed >= 500, "{sum:?}");
+}
