@@ -1,0 +1,355 @@
+//! A network namespace with TUN devices and raw sockets: packets go in, and what became of each comes out.
+//!
+//! A table ahead of the filter notes each packet's connection state, one behind it notes what got
+//! through; both know a packet by its IPv4 identification or IPv6 flow label.
+
+use crate::wire::{self, Came, Probe};
+use portcullis::ir::{Direction, Hook, Placement, State, StateMode};
+use portcullis::net::Family;
+use serde_json::Value;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::process::{Command, Stdio};
+use tappers::{Interface, Tun};
+
+/// What became of one packet.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Observation {
+    /// What connection tracking said where the filter begins; `None` when it never came there.
+    pub state: Option<State>,
+    /// Whether it got through the filter.
+    pub passed: bool,
+    /// Which interface it came out of.
+    pub came_out: Option<usize>,
+    /// A reset or an ICMP error that came back.
+    pub answer: Option<Came>,
+    /// Why the machine refused to send it, if it did.
+    pub unsent: Option<String>,
+}
+
+/// How the machine's own table marks packets that the bench sends.
+const MARK: u32 = 0x50;
+/// Ids that one batch may use; the noting sets are as large.
+const MOST: usize = 60_000;
+
+/// The machine under test, seen from its network interfaces.
+pub struct Bench {
+    placement: Placement,
+    tuns: Vec<Tun>,
+    raw: Option<(Socket, Socket)>,
+}
+
+impl Bench {
+    /// Sets up the interfaces and routes of a namespace that nothing else uses.
+    pub fn new(placement: &Placement) -> Self {
+        refuse_own_namespace();
+        let names = interfaces(placement);
+        sysctl_all("default");
+        let tuns = names.iter().map(|name| tun(name)).collect::<Vec<_>>();
+        sysctl_all("all");
+        names.iter().for_each(|name| sysctl_all(name));
+        sysctls(placement);
+        run("ip", &["-batch", "-"], &routes(placement, &names, "-4"));
+        run("ip", &["-6", "-batch", "-"], &routes(placement, &names, "-6"));
+        let raw = (*placement == Placement::Host).then(|| (raw(Domain::IPV4), raw(Domain::IPV6)));
+        Bench { placement: placement.clone(), tuns, raw }
+    }
+
+    /// Begins to note; to be called when the artifact is loaded.
+    pub fn note(&self, state: StateMode) {
+        run("nft", &["-f", "-"], &table(&self.placement, state));
+    }
+
+    /// Sends packets one by one and says what became of each.
+    pub fn send(&mut self, probes: &[Probe]) -> Vec<Observation> {
+        probes.chunks(MOST).flat_map(|batch| self.batch(batch)).collect()
+    }
+
+    fn batch(&mut self, probes: &[Probe]) -> Vec<Observation> {
+        for set in ["state4", "state6", "passed4", "passed6"] {
+            run("nft", &["flush", "set", "inet", "bench", set], "");
+        }
+        let mut seen = vec![Observation::default(); probes.len()];
+        for (at, probe) in probes.iter().enumerate() {
+            let id = u16::try_from(at + 1).expect("a batch is smaller than the ids");
+            let bytes = wire::bytes(probe, id);
+            if let Err(error) = self.inject(probe, at, &bytes) {
+                // The filter's own refusal is what is measured, not a failure to send.
+                if error.kind() != io::ErrorKind::PermissionDenied {
+                    seen[at].unsent = Some(error.to_string());
+                }
+            }
+            self.read_back(&bytes, id, &mut seen[at]);
+        }
+        notes(probes, &mut seen);
+        seen
+    }
+
+    fn inject(&self, probe: &Probe, at: usize, bytes: &[u8]) -> io::Result<usize> {
+        let packet = &probe.packet;
+        if packet.hook == Hook::Output {
+            let (v4, v6) = self.raw.as_ref().expect("a host has raw sockets");
+            let socket = if packet.family() == Family::V4 { v4 } else { v6 };
+            return socket.send_to(bytes, &SocketAddr::new(packet.destination, 0).into());
+        }
+        let _ = at;
+        self.tuns[tun_of(&self.placement, packet.incoming)].send(bytes)
+    }
+
+    fn read_back(&self, sent: &[u8], id: u16, seen: &mut Observation) {
+        let mut buffer = [0; 2048];
+        for (index, tun) in self.tuns.iter().enumerate() {
+            while let Ok(length) = tun.recv(&mut buffer) {
+                match wire::came(&buffer[..length], sent, id) {
+                    Some(Came::Packet(_)) => seen.came_out = Some(index),
+                    Some(answer) => seen.answer = Some(answer),
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// The interfaces' names, in the order of their indices in the placement.
+fn interfaces(placement: &Placement) -> Vec<String> {
+    match placement {
+        Placement::Host => vec!["wan0".to_owned()],
+        Placement::Gateway { inside, outside } => inside.iter().chain(outside).cloned().collect(),
+    }
+}
+
+/// A packet's interface numbers count `lo` as 0; the TUN devices are the others.
+fn tun_of(placement: &Placement, interface: u16) -> usize {
+    debug_assert!(usize::from(interface) <= interfaces(placement).len());
+    usize::from(interface) - 1
+}
+
+/// Gives the hook and the interfaces where packets of a direction meet the filter.
+pub fn way(placement: &Placement, direction: Direction) -> (Hook, u16, u16) {
+    let index = |name: &String| placement.interface(name).expect("a name of the placement");
+    match (placement, direction) {
+        (Placement::Host, Direction::Inbound) => (Hook::Input, placement.other_interface(), 0),
+        (Placement::Host, Direction::Outbound) => (Hook::Output, 0, placement.other_interface()),
+        (Placement::Gateway { inside, outside }, Direction::Inbound) => {
+            (Hook::Forward, index(&outside[0]), index(&inside[0]))
+        }
+        (Placement::Gateway { inside, outside }, Direction::Outbound) => {
+            (Hook::Forward, index(&inside[0]), index(&outside[0]))
+        }
+    }
+}
+
+fn tun(name: &str) -> Tun {
+    let interface = Interface::new(name).expect("an interface name");
+    let mut tun = Tun::new_named(interface).expect("a TUN device");
+    tun.set_nonblocking(true).expect("a TUN device that does not block");
+    tun
+}
+
+/// A socket whose packets bring their own IP header (IPPROTO_RAW).
+fn raw(domain: Domain) -> Socket {
+    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(255))).expect("a raw socket");
+    socket.set_mark(MARK).expect("a mark");
+    socket.bind_device(Some(b"wan0")).expect("an interface to send by");
+    if domain == Domain::IPV4 {
+        socket.set_broadcast(true).expect("broadcasts");
+    }
+    socket
+}
+
+fn refuse_own_namespace() {
+    let own = std::fs::read_link("/proc/self/ns/net").expect("a network namespace");
+    let first = std::fs::read_link("/proc/1/ns/net").ok();
+    let outer = std::env::var("PORTCULLIS_KERNEL_OUTER").expect("the name of the outer namespace");
+    assert!(
+        Some(&own) != first.as_ref() && own.to_string_lossy() != outer,
+        "these tests never touch the machine's own network namespace"
+    );
+}
+
+fn sysctl(path: &str, value: &str) {
+    // Some of these are not in every kernel; what matters shows as a difference.
+    let _ = std::fs::write(format!("/proc/sys/net/{path}"), value);
+}
+
+fn sysctl_all(device: &str) {
+    for (name, value) in [
+        ("rp_filter", "0"),
+        ("accept_local", "1"),
+        ("route_localnet", "1"),
+        ("send_redirects", "0"),
+        ("accept_redirects", "0"),
+        ("log_martians", "0"),
+    ] {
+        sysctl(&format!("ipv4/conf/{device}/{name}"), value);
+    }
+    for (name, value) in [
+        ("accept_ra", "0"),
+        ("accept_dad", "0"),
+        ("accept_redirects", "0"),
+        ("router_solicitations", "0"),
+        ("addr_gen_mode", "1"),
+    ] {
+        sysctl(&format!("ipv6/conf/{device}/{name}"), value);
+    }
+}
+
+fn sysctls(placement: &Placement) {
+    let forwarding = if *placement == Placement::Host { "0" } else { "1" };
+    for (path, value) in [
+        ("ipv4/ip_forward", forwarding),
+        ("ipv6/conf/all/forwarding", forwarding),
+        ("ipv4/icmp_ratelimit", "0"),
+        ("ipv4/icmp_ratemask", "0"),
+        ("ipv4/icmp_echo_ignore_all", "1"),
+        ("ipv4/icmp_msgs_per_sec", "1000000"),
+        ("ipv4/icmp_msgs_burst", "1000000"),
+        ("ipv6/icmp/ratelimit", "0"),
+        ("ipv6/icmp/ratemask", "2"),
+        ("ipv6/icmp/echo_ignore_all", "1"),
+        ("ipv6/auto_flowlabels", "0"),
+        ("netfilter/nf_conntrack_tcp_loose", "1"),
+        ("netfilter/nf_conntrack_checksum", "1"),
+    ] {
+        sysctl(path, value);
+    }
+}
+
+/// Routes by the interface that a packet came by, so that any address goes the way that is tested.
+fn routes(placement: &Placement, names: &[String], family: &str) -> String {
+    let mut lines = Vec::new();
+    if family == "-4" {
+        lines.push("link set lo up".to_owned());
+        for (at, name) in names.iter().enumerate() {
+            lines.push(format!("link set {name} up txqueuelen 10000"));
+            lines.push(format!("addr add 198.18.255.{}/32 dev {name}", at + 1));
+            lines.push(format!("addr add fdff:ffff:ffff::{}/128 dev {name} nodad", at + 1));
+        }
+    }
+    let out = match placement {
+        Placement::Host => {
+            // The local table is where the kernel looks for addresses that it may answer from.
+            for table in ["100", "local"] {
+                lines.push(format!("route add local default dev wan0 table {table}"));
+            }
+            lines.push("rule add pref 10 iif wan0 lookup 100".to_owned());
+            "wan0"
+        }
+        Placement::Gateway { inside, outside } => {
+            lines.push(format!("route add default dev {} table 100", inside[0]));
+            lines.push(format!("route add default dev {} table 101", outside[0]));
+            let rule = |name: &String, table| format!("rule add pref 10 iif {name} lookup {table}");
+            lines.extend(outside.iter().map(|name| rule(name, 100)));
+            lines.extend(inside.iter().map(|name| rule(name, 101)));
+            &outside[0]
+        }
+    };
+    lines.push(format!("route add default dev {out} table 102"));
+    lines.push("rule add pref 20 iif lo lookup 102".to_owned());
+    lines.push("rule add pref 100 lookup local".to_owned());
+    lines.push("rule del pref 0".to_owned());
+    lines.join("\n") + "\n"
+}
+
+/// The table that notes: ahead of every artifact's filter chains, and behind them.
+fn table(placement: &Placement, state: StateMode) -> String {
+    let mut text = String::from("table inet bench {\n");
+    for (name, of) in [
+        ("state4", "ip id . ct state"),
+        ("state6", "ip6 flowlabel . ct state"),
+        ("passed4", "ip id"),
+        ("passed6", "ip6 flowlabel"),
+    ] {
+        text += &format!(" set {name} {{ typeof {of}; size 65536; flags dynamic; }}\n");
+    }
+    let hooks: &[(&str, &str)] = match placement {
+        Placement::Host => &[("input", "iifname wan0 "), ("output", "meta mark 0x50 ")],
+        Placement::Gateway { .. } => &[("forward", "")],
+    };
+    for (hook, when) in hooks {
+        for (stage, priority, set, key) in
+            [("early", -149, "state", " . ct state"), ("late", 300, "passed", "")]
+        {
+            text += &format!(
+                " chain {stage}_{hook} {{\n  type filter hook {hook} priority {priority};\n  \
+                 {when}add @{set}4 {{ ip id{key} }}\n  {when}add @{set}6 {{ ip6 flowlabel{key} }}\n }}\n"
+            );
+        }
+    }
+    if *placement == Placement::Host && state == StateMode::Stateful {
+        // The machine's own resets would close the tracked flows that the replies are tested on;
+        // what the filter answers is attached to the flow it refuses, so it can be told apart.
+        text += " chain own {\n  type filter hook output priority -310;\n  meta mark 0x50 accept\n  \
+                 ct state related accept\n  drop\n }\n";
+    }
+    text + "}\n"
+}
+
+/// Reads the noting sets.
+fn notes(probes: &[Probe], seen: &mut [Observation]) {
+    let listed = run("nft", &["-j", "-n", "list", "table", "inet", "bench"], "");
+    let listed: Value = serde_json::from_str(&listed).expect("JSON from nft");
+    for item in listed["nftables"].as_array().into_iter().flatten() {
+        let Some(name) = item["set"]["name"].as_str() else { continue };
+        let v4 = name.ends_with('4');
+        for element in item["set"]["elem"].as_array().into_iter().flatten() {
+            let id = element["concat"].get(0).unwrap_or(element).as_u64().expect("an id");
+            let at = usize::try_from(id).expect("small").wrapping_sub(1);
+            // Packets that the machine itself sent may have any id.
+            let Some(probe) = probes.get(at).filter(|p| is_v4(p.packet.source) == v4) else {
+                continue;
+            };
+            let _ = probe;
+            match element["concat"].get(1) {
+                Some(state) => seen[at].state = Some(state_of(state.as_u64())),
+                None => seen[at].passed = true,
+            }
+        }
+    }
+}
+
+fn is_v4(address: IpAddr) -> bool {
+    address.is_ipv4()
+}
+
+/// The kernel's bits for connection states (`nft describe ct state`).
+fn state_of(bit: Option<u64>) -> State {
+    match bit {
+        Some(1) => State::Invalid,
+        Some(2) => State::Established,
+        Some(4) => State::Related,
+        Some(8) => State::New,
+        Some(64) => State::Untracked,
+        other => panic!("an unknown connection state: {other:?}"),
+    }
+}
+
+/// Runs a command, gives its standard output, and fails with what it said.
+pub fn run(command: &str, arguments: &[&str], input: &str) -> String {
+    match try_run(command, arguments, input) {
+        Ok(output) => output,
+        Err(error) => panic!("{command} {}: {error}\n{input}", arguments.join(" ")),
+    }
+}
+
+/// Runs a command and gives its standard output, or what it said when it failed.
+pub fn try_run(command: &str, arguments: &[&str], input: &str) -> Result<String, String> {
+    let mut child = Command::new(command)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let text = input.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    let _ = writer.join();
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
