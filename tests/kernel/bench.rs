@@ -4,12 +4,12 @@
 //! through; both know a packet by its IPv4 identification or IPv6 flow label.
 
 use crate::wire::{self, Came, Probe};
-use portcullis::ir::{Direction, Hook, Placement, State, StateMode};
+use portcullis::ir::{Direction, Hook, Packet, Placement, State, StateMode};
 use portcullis::net::Family;
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use tappers::{Interface, Tun};
 
@@ -28,8 +28,11 @@ pub struct Observation {
     pub unsent: Option<String>,
 }
 
-/// How the machine's own table marks packets that the bench sends.
-const MARK: u32 = 0x50;
+/// How packets are marked that the bench sends from the machine itself: by its interface, and over
+/// loopback to be noted where they leave, or where they arrive again.
+const MARKS: [(&str, u32); 3] = [("wan0", 0x50), ("lo", 0x51), ("lo", 0x52)];
+/// An interface of a gateway that no policy names.
+const OTHER: &str = "oth0";
 /// Ids that one batch may use; the noting sets are as large.
 const MOST: usize = 60_000;
 
@@ -37,7 +40,7 @@ const MOST: usize = 60_000;
 pub struct Bench {
     placement: Placement,
     tuns: Vec<Tun>,
-    raw: Option<(Socket, Socket)>,
+    raw: Vec<[Socket; 2]>,
 }
 
 impl Bench {
@@ -52,7 +55,10 @@ impl Bench {
         sysctls(placement);
         run("ip", &["-batch", "-"], &routes(placement, &names, "-4"));
         run("ip", &["-6", "-batch", "-"], &routes(placement, &names, "-6"));
-        let raw = (*placement == Placement::Host).then(|| (raw(Domain::IPV4), raw(Domain::IPV6)));
+        let raw = match placement {
+            Placement::Host => MARKS.map(|(device, mark)| raw(device, mark)).into(),
+            Placement::Gateway { .. } => Vec::new(),
+        };
         Bench { placement: placement.clone(), tuns, raw }
     }
 
@@ -74,7 +80,7 @@ impl Bench {
         for (at, probe) in probes.iter().enumerate() {
             let id = u16::try_from(at + 1).expect("a batch is smaller than the ids");
             let bytes = wire::bytes(probe, id);
-            if let Err(error) = self.inject(probe, at, &bytes) {
+            if let Err(error) = self.inject(&probe.packet, &bytes) {
                 // The filter's own refusal is what is measured, not a failure to send.
                 if error.kind() != io::ErrorKind::PermissionDenied {
                     seen[at].unsent = Some(error.to_string());
@@ -86,15 +92,16 @@ impl Bench {
         seen
     }
 
-    fn inject(&self, probe: &Probe, at: usize, bytes: &[u8]) -> io::Result<usize> {
-        let packet = &probe.packet;
-        if packet.hook == Hook::Output {
-            let (v4, v6) = self.raw.as_ref().expect("a host has raw sockets");
-            let socket = if packet.family() == Family::V4 { v4 } else { v6 };
-            return socket.send_to(bytes, &SocketAddr::new(packet.destination, 0).into());
-        }
-        let _ = at;
-        self.tuns[tun_of(&self.placement, packet.incoming)].send(bytes)
+    fn inject(&self, packet: &Packet, bytes: &[u8]) -> io::Result<usize> {
+        let sockets = match (packet.hook, packet.incoming, packet.outgoing) {
+            (Hook::Output, _, 0) => 1,
+            (Hook::Input, 0, _) => 2,
+            (Hook::Output, ..) => 0,
+            // Interface numbers count `lo` as 0; the TUN devices are the others.
+            _ => return self.tuns[usize::from(packet.incoming) - 1].send(bytes),
+        };
+        let socket = &self.raw[sockets][usize::from(packet.family() == Family::V6)];
+        socket.send_to(bytes, &SocketAddr::new(packet.destination, 0).into())
     }
 
     fn read_back(&self, sent: &[u8], id: u16, seen: &mut Observation) {
@@ -115,14 +122,10 @@ impl Bench {
 fn interfaces(placement: &Placement) -> Vec<String> {
     match placement {
         Placement::Host => vec!["wan0".to_owned()],
-        Placement::Gateway { inside, outside } => inside.iter().chain(outside).cloned().collect(),
+        Placement::Gateway { inside, outside } => {
+            inside.iter().chain(outside).cloned().chain([OTHER.to_owned()]).collect()
+        }
     }
-}
-
-/// A packet's interface numbers count `lo` as 0; the TUN devices are the others.
-fn tun_of(placement: &Placement, interface: u16) -> usize {
-    debug_assert!(usize::from(interface) <= interfaces(placement).len());
-    usize::from(interface) - 1
 }
 
 /// Gives the hook and the interfaces where packets of a direction meet the filter.
@@ -147,15 +150,18 @@ fn tun(name: &str) -> Tun {
     tun
 }
 
-/// A socket whose packets bring their own IP header (IPPROTO_RAW).
-fn raw(domain: Domain) -> Socket {
-    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(255))).expect("a raw socket");
-    socket.set_mark(MARK).expect("a mark");
-    socket.bind_device(Some(b"wan0")).expect("an interface to send by");
-    if domain == Domain::IPV4 {
-        socket.set_broadcast(true).expect("broadcasts");
-    }
-    socket
+/// Sockets for IPv4 and IPv6 whose packets bring their own IP header (IPPROTO_RAW).
+fn raw(device: &str, mark: u32) -> [Socket; 2] {
+    [Domain::IPV4, Domain::IPV6].map(|domain| {
+        let protocol = Some(Protocol::from(255));
+        let socket = Socket::new(domain, Type::RAW, protocol).expect("a raw socket");
+        socket.set_mark(mark).expect("a mark");
+        socket.bind_device(Some(device.as_bytes())).expect("an interface to send by");
+        if domain == Domain::IPV4 {
+            socket.set_broadcast(true).expect("broadcasts");
+        }
+        socket
+    })
 }
 
 fn refuse_own_namespace() {
@@ -234,6 +240,12 @@ fn routes(placement: &Placement, names: &[String], family: &str) -> String {
                 lines.push(format!("route add local default dev wan0 table {table}"));
             }
             lines.push("rule add pref 10 iif wan0 lookup 100".to_owned());
+            lines.push("route add local default dev lo table 104".to_owned());
+            lines.extend(
+                MARKS[1..]
+                    .iter()
+                    .map(|(_, mark)| format!("rule add pref 5 fwmark {mark} lookup 104")),
+            );
             "wan0"
         }
         Placement::Gateway { inside, outside } => {
@@ -241,6 +253,7 @@ fn routes(placement: &Placement, names: &[String], family: &str) -> String {
             lines.push(format!("route add default dev {} table 101", outside[0]));
             let rule = |name: &String, table| format!("rule add pref 10 iif {name} lookup {table}");
             lines.extend(outside.iter().map(|name| rule(name, 100)));
+            lines.push(rule(&OTHER.to_owned(), 100));
             lines.extend(inside.iter().map(|name| rule(name, 101)));
             &outside[0]
         }
@@ -264,7 +277,10 @@ fn table(placement: &Placement, state: StateMode) -> String {
         text += &format!(" set {name} {{ typeof {of}; size 65536; flags dynamic; }}\n");
     }
     let hooks: &[(&str, &str)] = match placement {
-        Placement::Host => &[("input", "iifname wan0 "), ("output", "meta mark 0x50 ")],
+        Placement::Host => &[
+            ("input", "iifname . meta mark { wan0 . 0, lo . 0x52 } "),
+            ("output", "meta mark { 0x50, 0x51 } "),
+        ],
         Placement::Gateway { .. } => &[("forward", "")],
     };
     for (hook, when) in hooks {
@@ -280,7 +296,7 @@ fn table(placement: &Placement, state: StateMode) -> String {
     if *placement == Placement::Host && state == StateMode::Stateful {
         // The machine's own resets would close the tracked flows that the replies are tested on;
         // what the filter answers is attached to the flow it refuses, so it can be told apart.
-        text += " chain own {\n  type filter hook output priority -310;\n  meta mark 0x50 accept\n  \
+        text += " chain own {\n  type filter hook output priority -310;\n  meta mark != 0 accept\n  \
                  ct state related accept\n  drop\n }\n";
     }
     text + "}\n"
@@ -297,20 +313,15 @@ fn notes(probes: &[Probe], seen: &mut [Observation]) {
             let id = element["concat"].get(0).unwrap_or(element).as_u64().expect("an id");
             let at = usize::try_from(id).expect("small").wrapping_sub(1);
             // Packets that the machine itself sent may have any id.
-            let Some(probe) = probes.get(at).filter(|p| is_v4(p.packet.source) == v4) else {
+            if probes.get(at).is_none_or(|probe| probe.packet.source.is_ipv4() != v4) {
                 continue;
-            };
-            let _ = probe;
+            }
             match element["concat"].get(1) {
                 Some(state) => seen[at].state = Some(state_of(state.as_u64())),
                 None => seen[at].passed = true,
             }
         }
     }
-}
-
-fn is_v4(address: IpAddr) -> bool {
-    address.is_ipv4()
 }
 
 /// The kernel's bits for connection states (`nft describe ct state`).

@@ -222,7 +222,7 @@ impl<'a> Draw<'a> {
     }
 
     fn blank(&mut self, direction: Direction) -> Packet {
-        let (hook, incoming, outgoing) = way(self.placement, direction);
+        let (hook, incoming, outgoing) = self.some_way(direction);
         Packet {
             hook,
             incoming,
@@ -235,6 +235,24 @@ impl<'a> Draw<'a> {
             destination_port: 0,
             tcp_flags: 0,
             hop_limit: 64,
+        }
+    }
+
+    /// Where packets of a direction go; a few take a way that the policy does not speak of.
+    fn some_way(&mut self, direction: Direction) -> (Hook, u16, u16) {
+        let (hook, incoming, outgoing) = way(self.placement, direction);
+        let aside = self.random.below(40) == 0;
+        match self.placement {
+            Placement::Host if aside && self.policy.baseline.loopback() => (hook, 0, 0),
+            Placement::Host => (hook, incoming, outgoing),
+            Placement::Gateway { .. } if aside && direction == Direction::Inbound => {
+                (hook, self.placement.other_interface(), outgoing)
+            }
+            Placement::Gateway { inside, outside } => {
+                let side = if direction == Direction::Inbound { outside } else { inside };
+                let name = &side[self.random.below(side.len())];
+                (hook, self.placement.interface(name).expect("its own name"), outgoing)
+            }
         }
     }
 
@@ -321,7 +339,8 @@ impl<'a> Draw<'a> {
             packet.protocol = protocol::ICMPV6;
             let ty = self.random.one_of(&[130, 131, 132, 133, 134, 135, 136, 137, 143]);
             packet.destination_port = icmp::word(ty, self.random.one_of(&[0, 0, 1]));
-            packet.hop_limit = self.random.one_of(&[255, 255, 1, 1, 254, 2]);
+            let right = if (133..138).contains(&ty) { 255 } else { 1 };
+            packet.hop_limit = self.random.one_of(&[right, right, right, 255, 254, 2, 1]);
             return packet;
         }
         packet.protocol = protocol::UDP;

@@ -52,6 +52,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "ct state established,related accept",
         "ct state established accept",
     ),
+    ("gateway-closed-to-others", GATEWAY, "policy accept", "policy drop"),
+    ("host-closed-to-itself", HOST, "oifname \"lo\" accept", ""),
     ("stateless-any-flags", STATELESS, "tcp flags & (ack | rst) != 0 ", ""),
     ("stateless-tracks", STATELESS, "notrack", "accept"),
     ("host-hop-limit", HOST, "ip6 hoplimit 255 ", ""),

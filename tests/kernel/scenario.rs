@@ -4,9 +4,7 @@ use crate::bench::{Bench, Observation, way};
 use crate::draw::{Draw, Random, carried};
 use crate::wire::{self, Came, Probe};
 use portcullis::ir::flow::RuleSet;
-use portcullis::ir::{
-    Decision, Direction, Hook, Packet, Placement, State, StateMode, Verdict, decide,
-};
+use portcullis::ir::{Decision, Direction, Packet, Placement, State, StateMode, Verdict, decide};
 use portcullis::net::{Family, icmp, protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -139,8 +137,8 @@ fn turned(probe: &Probe, placement: &Placement) -> Probe {
 }
 
 fn direction_of(placement: &Placement, packet: &Packet) -> Direction {
-    let inbound = way(placement, Direction::Inbound);
-    if (packet.hook, packet.incoming, packet.outgoing) == inbound {
+    let (hook, _, outgoing) = way(placement, Direction::Inbound);
+    if packet.hook == hook && packet.outgoing == outgoing {
         Direction::Inbound
     } else {
         Direction::Outbound
@@ -249,7 +247,9 @@ impl Report {
             Decision::Tracked => "tracked",
             Decision::Invalid => "invalid",
             Decision::Default(..) => "default",
-            _ => "other",
+            Decision::Loopback => "loopback",
+            Decision::Ungoverned => "ungoverned",
+            Decision::Tracking(_) => "tracking",
         };
         *self.decisions.entry(kind).or_default() += 1;
         if seen.passed {
@@ -269,14 +269,15 @@ fn fault(case: &Case, packet: &Packet, expected: &Decision, seen: &Observation) 
     let Some(state) = seen.state else {
         return Some("never came to the filter".to_owned());
     };
-    if case.state == StateMode::Stateless && state != State::Untracked {
+    let governed = !matches!(expected, Decision::Ungoverned | Decision::Loopback);
+    if case.state == StateMode::Stateless && governed && state != State::Untracked {
         return Some("is tracked".to_owned());
     }
     let verdict = expected.verdict();
     if seen.passed != (verdict == Verdict::Accept) {
         return Some(if seen.passed { "passed" } else { "was refused" }.to_owned());
     }
-    if packet.hook != Hook::Input && seen.passed {
+    if packet.outgoing > 0 && seen.passed {
         let out = usize::from(packet.outgoing) - 1;
         return (seen.came_out != Some(out)).then(|| "passed, but did not come out".to_owned());
     }
