@@ -2,6 +2,7 @@
 //!
 //! Each artifact is loaded in a network namespace of its own, packets go in through TUN devices and raw
 //! sockets, and what became of each is held against `decide()`. Nothing outside the namespace is touched.
+//! `PORTCULLIS_REQUIRE_KERNEL=1` runs everything in full and makes a failure of every skip.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -11,18 +12,27 @@
 )]
 #![allow(missing_docs, unreachable_pub, reason = "nobody imports a test")]
 
+mod artifact;
 mod bench;
+#[path = "../common/mod.rs"]
+mod common;
 mod draw;
 mod hand;
+mod policies;
 mod sandbox;
 mod scenario;
 mod wire;
 
+use artifact::kinds;
 use bench::{Bench, run};
+use portcullis::ir::flow::RuleSet;
+use portcullis::ir::{Placement, StateMode};
+use portcullis::pass;
+use portcullis::target::{self, File, Header, Kind, Spec, render::Templates};
 use sandbox::{ready, required, run_all};
 use scenario::{Case, Report};
 
-/// Packets per artifact: in full, and where a developer waits for them.
+/// Packets per artifact of the corpus: in full, and where a developer waits for them.
 fn count() -> usize {
     if required() { 20_000 } else { 2_000 }
 }
@@ -31,12 +41,17 @@ fn count() -> usize {
 #[test]
 #[ignore = "runs inside a network namespace, started by the other tests"]
 fn worker() {
-    let Ok(case) = std::env::var(sandbox::CASE) else { return };
-    let report = match case.split_once('/') {
-        Some(("hand", name)) => run_hand(name),
-        _ => panic!("no case is named `{case}`"),
+    let Ok(name) = std::env::var(sandbox::CASE) else { return };
+    let parts: Vec<_> = name.split('/').collect();
+    let report = match parts[..] {
+        ["hand", name] => run_hand(name),
+        ["generated", seed, kind] => {
+            let (policy, placement, state) = policies::generated(seed.parse().expect("a number"));
+            run_matrix(&policy, kind, &placement, state, count() / 4)
+        }
+        _ => panic!("no case is named `{name}`"),
     };
-    eprintln!("{case}: {report}");
+    eprintln!("{name}: {report}");
     assert!(report.differences.is_empty(), "the kernel and the policy differ");
 }
 
@@ -46,7 +61,81 @@ fn run_hand(name: &str) -> Report {
     run("nft", &["-f", "-"], &hand.ruleset);
     bench.note(hand.state);
     let case = Case { policy: &hand.policy, placement: &hand.placement, state: hand.state };
-    scenario::run(&case, &mut bench, 1, count())
+    scenario::run(&case, &mut bench, 1, 10_000)
+}
+
+/// Compiles a policy for one kind of firewall, loads it, and sends packets.
+fn run_matrix(
+    policy: &RuleSet,
+    kind: &str,
+    placement: &Placement,
+    state: StateMode,
+    count: usize,
+) -> Report {
+    let kind = kinds().into_iter().find(|(name, _)| *name == kind).expect("a kind").1;
+    let files = compile(policy, &kind, placement, state);
+    run_files(policy, &kind, placement, state, &files, count)
+}
+
+fn run_files(
+    policy: &RuleSet,
+    kind: &Kind,
+    placement: &Placement,
+    state: StateMode,
+    files: &[File],
+    count: usize,
+) -> Report {
+    let mut bench = Bench::new(placement);
+    artifact::load(kind, files);
+    bench.note(state);
+    scenario::run(&Case { policy, placement, state }, &mut bench, 1, count)
+}
+
+fn compile(policy: &RuleSet, kind: &Kind, placement: &Placement, state: StateMode) -> Vec<File> {
+    let filter = pass::filter(policy, placement, state);
+    let output = match kind {
+        Kind::Nftables(_) => "rules.nft",
+        Kind::Iptables(_) => "rules/",
+    };
+    let spec = Spec {
+        name: "test".to_owned(),
+        kind: kind.clone(),
+        placement: placement.clone(),
+        state,
+        output: output.to_owned(),
+    };
+    let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
+    match target::generate(&filter, &spec, &header, &Templates::default()) {
+        Ok(files) => files,
+        Err(faults) => panic!("{faults:?}"),
+    }
+}
+
+/// Runs cases and fails with what every failed one said.
+fn all_pass(test: &str, cases: &[String]) {
+    if !ready(test) {
+        return;
+    }
+    let mut failures = Vec::new();
+    for (name, result) in cases.iter().zip(run_all(cases)) {
+        match result {
+            Ok(said) => {
+                eprint!("{}", said.lines().next().map(|l| format!("{l}\n")).unwrap_or_default())
+            }
+            Err(said) => failures.push(format!("{name}: {said}")),
+        }
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+}
+
+/// Policies that nobody thought of, one kind of firewall each.
+#[test]
+fn generated_policies_hold_in_the_kernel() {
+    let seeds = if required() { 40 } else { 8 };
+    let cases: Vec<_> = (0..seeds)
+        .map(|seed| format!("generated/{seed}/{}", kinds()[seed % kinds().len()].0))
+        .collect();
+    all_pass("generated_policies_hold_in_the_kernel", &cases);
 }
 
 /// The harness is a check as well: it must pass what is right and name what is wrong.

@@ -1,0 +1,80 @@
+//! Loads artifacts as their users do: checked first, then for real, then once more.
+
+use crate::bench::{run, try_run};
+use portcullis::target::iptables::{self, Scope};
+use portcullis::target::{File, Kind, nftables};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The kinds of artifact, with a name for each.
+pub fn kinds() -> [(&'static str, Kind); 5] {
+    let iptables = |ipset, scope| Kind::Iptables(iptables::Options { ipset, scope });
+    [
+        ("nft", Kind::Nftables(nftables::Options::default())),
+        ("nft-counters", Kind::Nftables(nftables::Options { counters: true })),
+        ("iptables", iptables(false, Scope::Chains)),
+        ("iptables-table", iptables(false, Scope::Table)),
+        ("ipset", iptables(true, Scope::Chains)),
+    ]
+}
+
+/// Somebody else's rules, which an artifact that owns only its own table or chains must leave alone.
+const FOREIGN: &str = "table inet foreign { chain forward { type filter hook forward priority 0; \
+                       iifname nosuch0 counter drop; }; }\n";
+
+/// Loads an artifact's files twice.
+///
+/// # Panics
+/// When a check or a load fails, when the second load changes something, or other rules are lost.
+pub fn load(kind: &Kind, files: &[File]) {
+    run("nft", &["-f", "-"], FOREIGN);
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in files {
+        let path = folder.path().join(&file.path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, &file.text).expect("a file");
+        let mode = if file.executable { 0o755 } else { 0o644 };
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+    let once = || match kind {
+        Kind::Nftables(_) => load_nftables(folder.path(), files),
+        Kind::Iptables(options) => load_iptables(folder.path(), options, files),
+    };
+    once();
+    let first = dump();
+    assert!(first.contains("iifname \"nosuch0\""), "another table is lost");
+    once();
+    assert_eq!(first, dump(), "loading twice is not loading once");
+}
+
+fn text_of(folder: &Path, file: &File) -> String {
+    folder.join(&file.path).to_string_lossy().into_owned()
+}
+
+fn load_nftables(folder: &Path, files: &[File]) {
+    for file in files {
+        let path = text_of(folder, file);
+        run("nft", &["-c", "-f", &path], "");
+        run("nft", &["-f", &path], "");
+    }
+}
+
+fn load_iptables(_folder: &Path, _options: &iptables::Options, _files: &[File]) {
+    todo!("when the target is here")
+}
+
+/// Everything that is loaded, without counters.
+fn dump() -> String {
+    let mut text = run("nft", &["-s", "list", "ruleset"], "");
+    for command in ["iptables-save", "ip6tables-save"] {
+        let saved = try_run(command, &[], "").unwrap_or_default();
+        for line in saved.lines().filter(|line| !line.starts_with('#')) {
+            text += line.split(" [").next().unwrap_or(line);
+            text.push('\n');
+        }
+    }
+    // Sets are not listed in the order in which they were made.
+    let mut sets: Vec<_> = run("ipset", &["save"], "").lines().map(str::to_owned).collect();
+    sets.sort_unstable();
+    text + &sets.join("\n")
+}
