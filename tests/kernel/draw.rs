@@ -527,6 +527,9 @@ fn carried_v6(
     if destination.is_multicast() && packet.hook != Hook::Output && destination != all_nodes {
         return Err("a multicast group that the machine is not in");
     }
+    if destination.is_multicast() && destination.octets()[1] & 15 < 2 {
+        return Err("interface-local multicast does not leave the machine");
+    }
     if destination.is_multicast() && packet.hook == Hook::Forward {
         return Err("multicast is not forwarded without a multicast router");
     }

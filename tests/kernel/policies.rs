@@ -1,8 +1,9 @@
 //! The policies that the kernel is asked about.
 
 use crate::common;
-use portcullis::ir::flow::RuleSet;
-use portcullis::ir::{Placement, StateMode};
+use portcullis::ir::flow::{Rule, RuleSet};
+use portcullis::ir::{L4Kind, Placement, StateMode};
+use portcullis::net::Family;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -11,8 +12,20 @@ pub fn generated(seed: u8) -> (RuleSet, Placement, StateMode) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let tree = (common::rule_set(), common::mode()).new_tree(&mut runner).expect("a policy");
-    let (policy, (placement, state)) = tree.current();
+    let (mut policy, (placement, state)) = tree.current();
+    policy.rules = policy.rules.into_iter().filter_map(of_one_family).collect();
     (policy, placement, state)
+}
+
+/// Takes from a rule for ICMP types the family that does not have them, as resolving a policy does.
+fn of_one_family(mut rule: Rule) -> Option<Rule> {
+    let family = match rule.l4.kind() {
+        L4Kind::Icmp(_) => Family::V4,
+        L4Kind::Icmpv6(_) => Family::V6,
+        _ => return Some(rule),
+    };
+    rule.source = rule.source.only(family);
+    rule.normalized()
 }
 
 /// The kernel can only say something about packets that it is sent.

@@ -4,10 +4,13 @@ use crate::bench::{Bench, Observation, way};
 use crate::draw::{Draw, Random, carried};
 use crate::wire::{self, Came, Probe};
 use portcullis::ir::flow::RuleSet;
-use portcullis::ir::{Decision, Direction, Packet, Placement, State, StateMode, Verdict, decide};
+use portcullis::ir::{
+    Decision, Direction, Hook, Packet, Placement, State, StateMode, Verdict, decide,
+};
 use portcullis::net::{Family, icmp, protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 /// One artifact, already loaded, and what it should mean.
 pub struct Case<'a> {
@@ -317,11 +320,16 @@ fn must_answer(case: &Case, packet: &Packet) -> bool {
     let message = matches!(packet.protocol, protocol::ICMP | protocol::ICMPV6);
     let query = message
         && icmp::requests(packet.family()).contains(&icmp::split(packet.destination_port).0);
-    let group = match packet.destination {
-        std::net::IpAddr::V4(address) => address.is_broadcast(),
-        std::net::IpAddr::V6(address) => address.is_multicast(),
+    // Towards a link-local address the machine's own answer would need the link's name.
+    let nobody = match (packet.source, packet.destination) {
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            to.is_multicast() || (from.is_unicast_link_local() && packet.hook == Hook::Output)
+        }
+        (_, IpAddr::V4(to)) => to.is_broadcast(),
+        _ => false,
     };
-    !host && !reset && (!message || query) && !group
+    let empty = packet.source.is_ipv6() && packet.protocol == 59; // no next header (RFC 8200 4.7)
+    !host && !reset && (!message || query) && !nobody && !empty
 }
 
 impl fmt::Display for Report {

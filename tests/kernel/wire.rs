@@ -62,10 +62,19 @@ fn payload(probe: &Probe) -> Vec<u8> {
         protocol::UDP => udp(packet),
         protocol::SCTP => sctp(probe),
         protocol::ICMP | protocol::ICMPV6 => icmp(probe),
-        // GRE version 0 without options; nothing looks into the others, but what they carry must sum
-        // up to a right checksum, for the kernel answers no broken packet by an error.
-        _ => vec![0, 0, 8, 0, 0, 0, 0xf7, 0xff],
+        _ => other(&probe.packet),
     }
+}
+
+/// GRE version 0 without options; nothing looks into the others. But the payload must sum up to a right
+/// checksum, for the kernel answers no broken packet by an error, and takes every protocol to have one.
+fn other(packet: &Packet) -> Vec<u8> {
+    let payload = vec![0, 0, 8, 0, 0, 0, 0, 0];
+    if packet.source.is_ipv6() {
+        return with_checksum(packet, payload, 6);
+    }
+    let sum = checksum(&[&payload]);
+    [&payload[..6], &sum].concat()
 }
 
 fn ports(packet: &Packet) -> Vec<u8> {
@@ -120,7 +129,7 @@ fn icmp(probe: &Probe) -> Vec<u8> {
             out.extend([0; 16]);
         }
     }
-    if packet.protocol == protocol::ICMPV6 {
+    if packet.source.is_ipv6() {
         return with_checksum(packet, out, 2);
     }
     let sum = checksum(&[&out]);
