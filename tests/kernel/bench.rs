@@ -3,8 +3,9 @@
 //! A table ahead of the filter notes each packet's connection state, one behind it notes what got
 //! through; both know a packet by its IPv4 identification or IPv6 flow label.
 
+use crate::ways::{interfaces, onward};
 use crate::wire::{self, Came, Probe};
-use portcullis::ir::{Direction, Hook, Packet, Placement, State, StateMode};
+use portcullis::ir::{Hook, Packet, Placement, State, StateMode};
 use portcullis::net::Family;
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -31,8 +32,6 @@ pub struct Observation {
 /// How packets are marked that the bench sends from the machine itself: by its interface, and over
 /// loopback to be noted where they leave, or where they arrive again.
 const MARKS: [(&str, u32); 3] = [("wan0", 0x50), ("lo", 0x51), ("lo", 0x52)];
-/// An interface of a gateway that no policy names.
-const OTHER: &str = "oth0";
 /// Ids that one batch may use; the noting sets are as large.
 const MOST: usize = 60_000;
 
@@ -114,31 +113,6 @@ impl Bench {
                     None => {}
                 }
             }
-        }
-    }
-}
-
-/// The interfaces' names, in the order of their indices in the placement.
-fn interfaces(placement: &Placement) -> Vec<String> {
-    match placement {
-        Placement::Host => vec!["wan0".to_owned()],
-        Placement::Gateway { inside, outside } => {
-            inside.iter().chain(outside).cloned().chain([OTHER.to_owned()]).collect()
-        }
-    }
-}
-
-/// Gives the hook and the interfaces where packets of a direction meet the filter.
-pub fn way(placement: &Placement, direction: Direction) -> (Hook, u16, u16) {
-    let index = |name: &String| placement.interface(name).expect("a name of the placement");
-    match (placement, direction) {
-        (Placement::Host, Direction::Inbound) => (Hook::Input, placement.other_interface(), 0),
-        (Placement::Host, Direction::Outbound) => (Hook::Output, 0, placement.other_interface()),
-        (Placement::Gateway { inside, outside }, Direction::Inbound) => {
-            (Hook::Forward, index(&outside[0]), index(&inside[0]))
-        }
-        (Placement::Gateway { inside, outside }, Direction::Outbound) => {
-            (Hook::Forward, index(&inside[0]), index(&outside[0]))
         }
     }
 }
@@ -233,33 +207,31 @@ fn routes(placement: &Placement, names: &[String], family: &str) -> String {
             lines.push(format!("addr add fdff:ffff:ffff::{}/128 dev {name} nodad", at + 1));
         }
     }
-    let out = match placement {
+    match placement {
         Placement::Host => {
             // The local table is where the kernel looks for addresses that it may answer from.
-            for table in ["100", "local"] {
+            for table in ["101", "local"] {
                 lines.push(format!("route add local default dev wan0 table {table}"));
             }
-            lines.push("rule add pref 10 iif wan0 lookup 100".to_owned());
-            lines.push("route add local default dev lo table 104".to_owned());
-            lines.extend(
-                MARKS[1..]
-                    .iter()
-                    .map(|(_, mark)| format!("rule add pref 5 fwmark {mark} lookup 104")),
-            );
-            "wan0"
+            lines.push("route add local default dev lo table 91".to_owned());
+            for (_, mark) in &MARKS[1..] {
+                lines.push(format!("rule add pref 5 fwmark {mark} lookup 91"));
+            }
         }
-        Placement::Gateway { inside, outside } => {
-            lines.push(format!("route add default dev {} table 100", inside[0]));
-            lines.push(format!("route add default dev {} table 101", outside[0]));
-            let rule = |name: &String, table| format!("rule add pref 10 iif {name} lookup {table}");
-            lines.extend(outside.iter().map(|name| rule(name, 100)));
-            lines.push(rule(&OTHER.to_owned(), 100));
-            lines.extend(inside.iter().map(|name| rule(name, 101)));
-            &outside[0]
+        Placement::Gateway { .. } => {
+            for at in 1..=names.len() {
+                let onward = onward(placement, u16::try_from(at).expect("few interfaces"));
+                let name = &names[usize::from(onward) - 1];
+                lines.push(format!("route add default dev {name} table {}", 100 + at));
+            }
         }
-    };
-    lines.push(format!("route add default dev {out} table 102"));
-    lines.push("rule add pref 20 iif lo lookup 102".to_owned());
+    }
+    for (at, name) in names.iter().enumerate() {
+        lines.push(format!("rule add pref 10 iif {name} lookup {}", 101 + at));
+    }
+    // What the machine itself sends leaves to the outside.
+    lines.push(format!("route add default dev {} table 90", names[names.len().saturating_sub(2)]));
+    lines.push("rule add pref 20 iif lo lookup 90".to_owned());
     lines.push("rule add pref 100 lookup local".to_owned());
     lines.push("rule del pref 0".to_owned());
     lines.join("\n") + "\n"

@@ -1,6 +1,6 @@
 //! Packets from the edges of every range of a policy, and from inside its rules.
 
-use crate::bench::way;
+use crate::ways::{self, Way};
 use portcullis::ir::flow::{Rule, RuleSet};
 use portcullis::ir::{Direction, Hook, Packet, Placement, State};
 use portcullis::net::{Family, IpSet, Scalar, icmp, protocol};
@@ -239,21 +239,12 @@ impl<'a> Draw<'a> {
     }
 
     /// Where packets of a direction go; a few take a way that the policy does not speak of.
-    fn some_way(&mut self, direction: Direction) -> (Hook, u16, u16) {
-        let (hook, incoming, outgoing) = way(self.placement, direction);
-        let aside = self.random.below(40) == 0;
-        match self.placement {
-            Placement::Host if aside && self.policy.baseline.loopback() => (hook, 0, 0),
-            Placement::Host => (hook, incoming, outgoing),
-            Placement::Gateway { .. } if aside && direction == Direction::Inbound => {
-                (hook, self.placement.other_interface(), outgoing)
-            }
-            Placement::Gateway { inside, outside } => {
-                let side = if direction == Direction::Inbound { outside } else { inside };
-                let name = &side[self.random.below(side.len())];
-                (hook, self.placement.interface(name).expect("its own name"), outgoing)
-            }
+    fn some_way(&mut self, direction: Direction) -> Way {
+        let loopback = *self.placement != Placement::Host || self.policy.baseline.loopback();
+        if loopback && self.random.below(40) == 0 {
+            return ways::aside(self.placement, direction);
         }
+        self.random.one_of(&ways::governed(self.placement, direction))
     }
 
     /// Draws ports or an ICMP type and code, and a hop limit.

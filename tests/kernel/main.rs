@@ -21,6 +21,7 @@ mod hand;
 mod policies;
 mod sandbox;
 mod scenario;
+mod ways;
 mod wire;
 
 use artifact::kinds;

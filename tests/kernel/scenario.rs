@@ -1,12 +1,11 @@
 //! What is sent in which order, and what is expected of it.
 
-use crate::bench::{Bench, Observation, way};
+use crate::bench::{Bench, Observation};
 use crate::draw::{Draw, Random, carried};
+use crate::ways;
 use crate::wire::{self, Came, Probe};
 use portcullis::ir::flow::RuleSet;
-use portcullis::ir::{
-    Decision, Direction, Hook, Packet, Placement, State, StateMode, Verdict, decide,
-};
+use portcullis::ir::{Decision, Hook, Packet, Placement, State, StateMode, Verdict, decide};
 use portcullis::net::{Family, icmp, protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -129,23 +128,13 @@ fn reply(opener: &Probe, case: &Case, random: &mut Random) -> Option<Probe> {
 fn turned(probe: &Probe, placement: &Placement) -> Probe {
     let mut turned = probe.clone();
     let packet = &mut turned.packet;
-    let back = direction_of(placement, &probe.packet).reverse();
-    (packet.hook, packet.incoming, packet.outgoing) = way(placement, back);
+    (packet.hook, packet.incoming, packet.outgoing) = ways::back(placement, packet);
     std::mem::swap(&mut packet.source, &mut packet.destination);
     if protocol::has_ports(packet.protocol) {
         std::mem::swap(&mut packet.source_port, &mut packet.destination_port);
     }
     packet.hop_limit = 64;
     turned
-}
-
-fn direction_of(placement: &Placement, packet: &Packet) -> Direction {
-    let (hook, _, outgoing) = way(placement, Direction::Inbound);
-    if packet.hook == hook && packet.outgoing == outgoing {
-        Direction::Inbound
-    } else {
-        Direction::Outbound
-    }
 }
 
 /// Later packets of flows, packets of no flow, and errors about flows that exist or not.
