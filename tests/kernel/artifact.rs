@@ -59,8 +59,20 @@ fn load_nftables(folder: &Path, files: &[File]) {
     }
 }
 
-fn load_iptables(_folder: &Path, _options: &iptables::Options, _files: &[File]) {
-    todo!("when the target is here")
+/// Runs the artifact's own script; what it loads must also pass the check of each tool.
+fn load_iptables(folder: &Path, options: &iptables::Options, files: &[File]) {
+    let script =
+        files.iter().find(|file| file.executable).expect("a script that applies the files");
+    run("sh", &[&text_of(folder, script)], "");
+    for file in files {
+        let command = match file.path.rsplit('.').next() {
+            Some("v4") => "iptables-restore",
+            Some("v6") => "ip6tables-restore",
+            _ => continue,
+        };
+        let keep: &[&str] = if options.scope == Scope::Chains { &["--noflush"] } else { &[] };
+        run(command, &[&["--test"], keep, &[&text_of(folder, file)]].concat(), "");
+    }
 }
 
 /// Everything that is loaded, without counters.
