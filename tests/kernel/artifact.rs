@@ -1,6 +1,9 @@
 //! Loads artifacts as their users do: checked first, then for real, then once more.
 
 use crate::bench::{run, try_run};
+use portcullis::ir::flow::RuleSet;
+use portcullis::ir::{Placement, StateMode};
+use portcullis::proof::Prover;
 use portcullis::target::iptables::{self, Scope};
 use portcullis::target::{File, Kind, nftables};
 use std::os::unix::fs::PermissionsExt;
@@ -45,6 +48,29 @@ pub fn load(kind: &Kind, files: &[File]) {
     assert!(first.contains("iifname \"nosuch0\""), "another table is lost");
     once();
     assert_eq!(first, dump(), "loading twice is not loading once");
+}
+
+/// Proves that what the kernel lists means the policy, where a reader of listings exists.
+///
+/// # Panics
+/// When it is not understood, or means something else.
+pub fn prove_listing(policy: &RuleSet, placement: &Placement, state: StateMode, kind: &Kind) {
+    if !matches!(kind, Kind::Nftables(_)) {
+        return;
+    }
+    let tables = run("nft", &["list", "tables"], "");
+    let table =
+        tables.lines().find(|line| !line.ends_with(" foreign")).expect("the artifact's table");
+    let mut command = vec!["--numeric-protocol", "list"];
+    command.extend(table.split_whitespace());
+    let listing = run("nft", &command, "");
+    let program = match nftables::read_listing(placement, &listing) {
+        Ok(program) => program,
+        Err(error) => panic!("the listing is not understood: {error:?}\n{listing}"),
+    };
+    if let Err(failure) = Prover::new(policy).prove(placement, state, &program) {
+        panic!("the listing means something else: {failure:?}\n{listing}");
+    }
 }
 
 fn text_of(folder: &Path, file: &File) -> String {

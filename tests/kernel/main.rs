@@ -88,6 +88,7 @@ fn run_files(
 ) -> Report {
     let mut bench = Bench::new(placement);
     artifact::load(kind, files);
+    artifact::prove_listing(policy, placement, state, kind);
     bench.note(state);
     scenario::run(&Case { policy, placement, state }, &mut bench, 1, count)
 }
