@@ -26,6 +26,7 @@ mod wire;
 
 use artifact::kinds;
 use bench::{Bench, run};
+use policies::Written;
 use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Placement, StateMode};
 use portcullis::pass;
@@ -50,10 +51,36 @@ fn worker() {
             let (policy, placement, state) = policies::generated(seed.parse().expect("a number"));
             run_matrix(&policy, kind, &placement, state, count() / 4)
         }
+        ["written", policy, target] => {
+            let written = written(policy);
+            let spec = written.targets().into_iter().find(|spec| spec.name == target);
+            let spec = spec.expect("a target of the policy");
+            let files = written.compile(target);
+            run_files(&written.rules, &spec.kind, &spec.placement, spec.state, &files, count())
+        }
+        ["matrix", policy, kind, placement, state] => {
+            let (placement, state) = mode(placement, state);
+            run_matrix(&written(policy).rules, kind, &placement, state, count())
+        }
         _ => panic!("no case is named `{name}`"),
     };
     eprintln!("{name}: {report}");
     assert!(report.differences.is_empty(), "the kernel and the policy differ");
+}
+
+fn written(name: &str) -> Written {
+    Written::all().into_iter().find(|written| written.name == name).expect("a policy of that name")
+}
+
+const PLACEMENTS: [&str; 2] = ["host", "gateway"];
+const STATES: [&str; 2] = ["stateful", "stateless"];
+
+fn mode(placement: &str, state: &str) -> (Placement, StateMode) {
+    let gateway =
+        Placement::Gateway { inside: vec!["lan0".to_owned()], outside: vec!["wan0".to_owned()] };
+    let placement = if placement == PLACEMENTS[0] { Placement::Host } else { gateway };
+    let state = if state == STATES[0] { StateMode::Stateful } else { StateMode::Stateless };
+    (placement, state)
 }
 
 fn run_hand(name: &str) -> Report {
@@ -128,6 +155,36 @@ fn all_pass(test: &str, cases: &[String]) {
         }
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+}
+
+/// Every artifact that the corpus and the examples ask for.
+#[test]
+fn every_artifact_holds_in_the_kernel() {
+    let cases: Vec<_> = Written::all()
+        .iter()
+        .flat_map(|w| w.targets().into_iter().map(|s| format!("written/{}/{}", w.name, s.name)))
+        .collect();
+    all_pass("every_artifact_holds_in_the_kernel", &cases);
+}
+
+/// Every policy as every kind of artifact, at either place, tracking or not.
+#[test]
+fn every_policy_holds_as_every_kind() {
+    if !required() {
+        eprintln!("every_policy_holds_as_every_kind: only with PORTCULLIS_REQUIRE_KERNEL=1");
+        return;
+    }
+    let mut cases = Vec::new();
+    for written in Written::all() {
+        for (kind, _) in kinds() {
+            for placement in PLACEMENTS {
+                cases.extend(
+                    STATES.map(|s| format!("matrix/{}/{kind}/{placement}/{s}", written.name)),
+                );
+            }
+        }
+    }
+    all_pass("every_policy_holds_as_every_kind", &cases);
 }
 
 /// Policies that nobody thought of, one kind of firewall each.

@@ -1,11 +1,65 @@
 //! The policies that the kernel is asked about.
 
-use crate::common;
+use crate::common::{self, corpus};
+use portcullis::compile::{Inputs, compile};
+use portcullis::diag::{Diags, Format, render};
+use portcullis::feed::Feeds;
 use portcullis::ir::flow::{Rule, RuleSet};
 use portcullis::ir::{L4Kind, Placement, StateMode};
 use portcullis::net::Family;
+use portcullis::pass::resolve::resolve;
+use portcullis::policy::{ast::Policy, load};
+use portcullis::source::SourceMap;
+use portcullis::target::{File, Spec, render::Templates};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// A policy of the corpus or an example.
+pub struct Written {
+    /// Its own name.
+    pub name: String,
+    policy: Policy,
+    /// What it means.
+    pub rules: RuleSet,
+}
+
+impl Written {
+    /// Gives the corpus and the examples.
+    pub fn all() -> Vec<Self> {
+        corpus::policies().iter().map(|path| Self::read(path)).collect()
+    }
+
+    fn read(path: &std::path::Path) -> Self {
+        let (mut sources, mut diags) = (SourceMap::default(), Diags::default());
+        let root = path.to_str().expect("UTF-8");
+        let policy = load(root, &corpus::Disk, &mut sources, &mut diags);
+        let resolved = policy.and_then(|policy| {
+            let rules = resolve(&policy, &Feeds::bundled(), &mut diags)?.rules;
+            Some(Written { name: policy.name.value.clone(), policy, rules })
+        });
+        resolved.unwrap_or_else(|| {
+            panic!("{}", render(diags.list(), &sources, Format::Human { color: false }))
+        })
+    }
+
+    /// Gives the targets that it asks for.
+    pub fn targets(&self) -> Vec<Spec> {
+        self.policy.targets.iter().map(|target| target.spec.clone()).collect()
+    }
+
+    /// Gives the proven files of a target.
+    pub fn compile(&self, target: &str) -> Vec<File> {
+        let feeds = Feeds::bundled();
+        let templates = Templates::default();
+        let inputs = Inputs { feeds: &feeds, templates: &templates, source: "policy.yaml" };
+        let mut diags = Diags::default();
+        let compiled = compile(&self.policy, &inputs, &|name| name == target, &mut diags);
+        match compiled.map(|mut artifacts| artifacts.pop()) {
+            Some(Some(artifact)) => artifact.files,
+            _ => panic!("`{target}` does not compile: {:?}", diags.list()),
+        }
+    }
+}
 
 /// Gives a policy that nobody wrote, the same for the same seed.
 pub fn generated(seed: u8) -> (RuleSet, Placement, StateMode) {
