@@ -12,8 +12,10 @@ pub struct Hand {
     pub placement: Placement,
     /// Whether it tracks connections.
     pub state: StateMode,
-    /// What `nft -f` reads.
+    /// What `nft -f`, or both `iptables-restore` commands, read.
     pub ruleset: String,
+    /// Whether it is of iptables.
+    pub iptables: bool,
     /// Whether the firewall is wrong on purpose.
     pub wrong: bool,
 }
@@ -28,6 +30,10 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("gateway", GATEWAY, "", ""),
     ("gateway-stateless", STATELESS, "", ""),
     ("host", HOST, "", ""),
+    ("iptables", IPTABLES, "", ""),
+    ("iptables-port-too-many", IPTABLES, "--dports 443 ", "--dports 443,444 "),
+    ("iptables-without-v6", IPTABLES, "2001:db8:20::/48 -p udp", "2001:db8:21::/48 -p udp"),
+    ("iptables-wrong-answer", IPTABLES, "icmp-admin-prohibited", "icmp-port-unreachable"),
     ("gateway-port-too-many", GATEWAY, "tcp dport 443 ", "tcp dport 443-444 "),
     ("gateway-port-too-few", GATEWAY, "udp dport 3478-3480 ", "udp dport 3478-3479 "),
     ("gateway-address-too-many", GATEWAY, "192.0.2.4-192.0.2.9", "192.0.2.4-192.0.2.10"),
@@ -36,6 +42,12 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         GATEWAY,
         "ip6 daddr 2001:db8:2::/48 tcp",
         "ip6 daddr 2001:db8:3::/48 tcp",
+    ),
+    (
+        "gateway-fooled-by-options",
+        GATEWAY,
+        "ip6 saddr 2001:db8:20::/48 udp",
+        "ip6 saddr 2001:db8:20::/48 ip6 nexthdr udp udp",
     ),
     ("gateway-silent", GATEWAY, "reject with tcp reset", "drop"),
     ("gateway-wrong-answer", GATEWAY, "icmpx type admin-prohibited", "icmpx type host-unreachable"),
@@ -72,6 +84,7 @@ pub fn case(name: &str) -> Option<Hand> {
         placement: if host { Placement::Host } else { gateway },
         state: if *right == STATELESS { StateMode::Stateless } else { StateMode::Stateful },
         ruleset: right.replace(from, to),
+        iptables: *right == IPTABLES,
         wrong: !from.is_empty(),
     })
 }
@@ -177,6 +190,41 @@ table inet hand {
     reject with icmpx type admin-prohibited
   }
 }
+"#;
+
+/// Lines that begin with `-4` or `-6` are of one family, the others of both.
+const IPTABLES: &str = r#"
+*filter
+:FORWARD ACCEPT [0:0]
+:outbound - [0:0]
+:inbound - [0:0]
+:refuse - [0:0]
+-A FORWARD -i lan0 -o wan0 -g outbound
+-A FORWARD -i wan0 -o lan0 -g inbound
+-A outbound -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+-A outbound -m conntrack --ctstate INVALID -j DROP
+-4 -A outbound -s 10.20.99.0/24 -j DROP
+-4 -A outbound -s 10.20.0.0/16 -d 198.51.100.0/24 -p tcp -m multiport --dports 443 -j ACCEPT
+-6 -A outbound -s 2001:db8:20::/48 -d 2001:db8:2::/48 -p tcp -m multiport --dports 443 -j ACCEPT
+-4 -A outbound -s 10.20.0.0/16 -p udp -m udp --dport 3478:3480 -j ACCEPT
+-6 -A outbound -s 2001:db8:20::/48 -p udp -m udp --dport 3478:3480 -j ACCEPT
+-4 -A outbound -s 10.20.0.0/16 -d 192.0.2.4/30 -j refuse
+-4 -A outbound -s 10.20.0.0/16 -d 192.0.2.8/31 -j refuse
+-4 -A outbound -s 10.20.0.0/16 -d 203.0.113.128 -p 47 -j ACCEPT
+-A outbound -j DROP
+-A inbound -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+-A inbound -m conntrack --ctstate INVALID -j DROP
+-4 -A inbound -d 10.20.0.0/16 -p tcp -m tcp --dport 113 -j refuse
+-6 -A inbound -d 2001:db8:20::/48 -p tcp -m tcp --dport 113 -j refuse
+-4 -A inbound -d 10.20.0.0/16 -p udp -m udp --dport 113 -j refuse
+-6 -A inbound -d 2001:db8:20::/48 -p udp -m udp --dport 113 -j refuse
+-4 -A inbound -s 203.0.113.0/25 -d 10.20.0.0/16 -p icmp -m icmp --icmp-type 8/0 -j ACCEPT
+-6 -A inbound -s 2001:db8:f::/64 -d 2001:db8:20::/48 -p icmpv6 -m icmp6 --icmpv6-type 128/0 -j ACCEPT
+-A inbound -j DROP
+-A refuse -p tcp -j REJECT --reject-with tcp-reset
+-4 -A refuse -j REJECT --reject-with icmp-admin-prohibited
+-6 -A refuse -j REJECT --reject-with icmp6-adm-prohibited
+COMMIT
 "#;
 
 const HOST: &str = r#"

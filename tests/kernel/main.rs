@@ -39,6 +39,9 @@ fn count() -> usize {
     if required() { 20_000 } else { 2_000 }
 }
 
+/// Rules of the corpus that decide no packet, on purpose.
+const SHADOWED: [&str; 1] = ["mail-from-the-relay"];
+
 /// Not a test of its own: the other tests run it in a namespace, once per case.
 #[test]
 #[ignore = "runs inside a network namespace, started by the other tests"]
@@ -65,6 +68,11 @@ fn worker() {
         _ => panic!("no case is named `{name}`"),
     };
     eprintln!("{name}: {report}");
+    if matches!(parts[0], "written" | "matrix") {
+        assert!(report.sent >= count(), "too few packets");
+        let shadowed = |id: &String| SHADOWED.contains(&id.as_str());
+        assert!(report.undecided.iter().all(shadowed), "no packet met {:?}", report.undecided);
+    }
     assert!(report.differences.is_empty(), "the kernel and the policy differ");
 }
 
@@ -86,7 +94,13 @@ fn mode(placement: &str, state: &str) -> (Placement, StateMode) {
 fn run_hand(name: &str) -> Report {
     let hand = hand::case(name).expect("a case of that name");
     let mut bench = Bench::new(&hand.placement);
-    run("nft", &["-f", "-"], &hand.ruleset);
+    if hand.iptables {
+        // These commands skip the other family's lines by themselves.
+        run("iptables-restore", &["-w"], &hand.ruleset);
+        run("ip6tables-restore", &["-w"], &hand.ruleset);
+    } else {
+        run("nft", &["-f", "-"], &hand.ruleset);
+    }
     bench.note(hand.state);
     let case = Case { policy: &hand.policy, placement: &hand.placement, state: hand.state };
     scenario::run(&case, &mut bench, 1, 10_000)

@@ -48,6 +48,8 @@ pub struct Report {
     pub decisions: BTreeMap<&'static str, usize>,
     /// The rules of the policy that decided some packet.
     pub rules: BTreeSet<usize>,
+    /// The ids of the others.
+    pub undecided: Vec<String>,
     /// How many edges of the policy's ranges were met.
     pub edges: usize,
     /// Why some edges could not be met.
@@ -79,6 +81,9 @@ pub fn run(case: &Case, bench: &mut Bench, seed: u64, count: usize) -> Report {
     let strangers = strangers(case, &openers, &seen, left, &mut random);
     let seen = bench.send(&strangers);
     report.judge(case, &strangers, &seen);
+    let rules = case.policy.rules.iter().enumerate();
+    let undecided = rules.filter(|(index, _)| !report.rules.contains(index));
+    report.undecided = undecided.map(|(_, rule)| rule.origins[0].rule.clone()).collect();
     report
 }
 
@@ -94,6 +99,8 @@ fn opener(mut packet: Packet, state: StateMode, random: &mut Random) -> Probe {
         acknowledgment: 0,
         identifier: u16::try_from(random.below(65536)).expect("16 bits"),
         chunk: wire::INIT,
+        // What stands between the IP header and the payload must fool no filter.
+        options: random.below(12) == 0,
         quote: None,
     }
 }
@@ -196,6 +203,7 @@ fn error(case: &Case, about: &Probe, random: &mut Random) -> Option<Probe> {
         quoted.identifier = quoted.identifier.wrapping_add(1);
     }
     let bytes = wire::bytes(&quoted, 7);
+    let about = &Probe { options: false, ..about.clone() };
     let mut probe = turned(about, case.placement);
     let packet = &mut probe.packet;
     let (number, word) = match packet.family() {
@@ -325,7 +333,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} packets, {} accepted, {} refused ({} answered); {} edges; states {:?}; decided by {:?}; {} rules",
+            "{} packets, {} accepted, {} refused ({} answered); {} edges; states {:?}; decided by {:?}; {} rules, \
+             not {:?}",
             self.sent,
             self.accepted,
             self.refused,
@@ -333,7 +342,8 @@ impl fmt::Display for Report {
             self.edges,
             self.states,
             self.decisions,
-            self.rules.len()
+            self.rules.len(),
+            self.undecided
         )?;
         for reason in &self.excluded {
             write!(f, "\n  not sent: {reason}")?;

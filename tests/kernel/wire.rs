@@ -17,6 +17,8 @@ pub struct Probe {
     pub identifier: u16,
     /// Type of the first SCTP chunk.
     pub chunk: u8,
+    /// Whether IPv4 options, or an IPv6 header of destination options, stand before the payload.
+    pub options: bool,
     /// The packet that an ICMP error is about.
     pub quote: Option<Vec<u8>>,
 }
@@ -27,25 +29,35 @@ pub const INIT_ACK: u8 = 2;
 
 /// Gives the packet's bytes with `id` as IPv4 identification or IPv6 flow label.
 pub fn bytes(probe: &Probe, id: u16) -> Vec<u8> {
-    let payload = payload(probe);
+    let mut payload = payload(probe);
     let packet = &probe.packet;
+    let (mut first, mut next) = (0x45, packet.protocol);
+    if probe.options {
+        // Four octets of padding options (RFC 791 3.1), or eight of header (RFC 8200 4.6).
+        let padding: &[u8] =
+            if packet.source.is_ipv4() { &[1, 1, 1, 0] } else { &[next, 0, 1, 4, 0, 0, 0, 0] };
+        payload.splice(0..0, padding.iter().copied());
+        (first, next) = (0x46, if packet.source.is_ipv4() { next } else { 60 });
+    }
     let length = u16::try_from(payload.len()).expect("a small payload");
     let mut out = Vec::with_capacity(40 + payload.len());
     match (packet.source, packet.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            out.extend([0x45, 0]);
+            out.extend([first, 0]);
             out.extend((length + 20).to_be_bytes());
             out.extend(id.to_be_bytes());
             out.extend([0, 0, packet.hop_limit, packet.protocol, 0, 0]);
             out.extend(source.octets());
             out.extend(destination.octets());
+            let header = usize::from(first & 15) * 4;
+            out.extend(payload.drain(..header - 20));
             let sum = checksum(&[&out]);
             out[10..12].copy_from_slice(&sum);
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             out.extend((0x6000_0000 | u32::from(id)).to_be_bytes());
             out.extend(length.to_be_bytes());
-            out.extend([packet.protocol, packet.hop_limit]);
+            out.extend([next, packet.hop_limit]);
             out.extend(source.octets());
             out.extend(destination.octets());
         }
