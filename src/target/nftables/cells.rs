@@ -3,18 +3,10 @@
 //! The kernel refuses an element of which a corner lies in another one (pipapo: measured; its order
 //! decides), so the elements of one set are kept pairwise disjoint and the rest goes into further sets.
 
+use super::prefixes::Prefix;
 use crate::net::Family;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-
-/// A prefix in 128 bits: IPv4 addresses stand in the low 32.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) struct Prefix {
-    /// First address.
-    pub(super) low: u128,
-    /// Length in bits, of the family's width.
-    pub(super) length: u8,
-}
 
 /// A box with one prefix on each side and one range in every other dimension.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,29 +31,6 @@ fn meets<T: Ord>(a: (T, T), b: (T, T)) -> bool {
 
 fn within<T: Ord>(inner: (T, T), outer: (T, T)) -> bool {
     outer.0 <= inner.0 && inner.1 <= outer.1
-}
-
-/// Gives the number of bits of a family's addresses.
-pub(super) fn width(family: Family) -> u8 {
-    match family {
-        Family::V4 => 32,
-        Family::V6 => 128,
-    }
-}
-
-impl Prefix {
-    /// Gives the last address.
-    pub(super) fn high(self, family: Family) -> u128 {
-        self.low | host_bits(width(family) - self.length)
-    }
-
-    fn shortened(self, length: u8, family: Family) -> Self {
-        Prefix { low: self.low & !host_bits(width(family) - length), length }
-    }
-}
-
-fn host_bits(count: u8) -> u128 {
-    if count >= 128 { u128::MAX } else { (1 << count) - 1 }
 }
 
 /// How a cell stands to those of a layer.
@@ -197,6 +166,7 @@ pub(super) fn layers(family: Family, mut cells: Vec<Cell>, most: usize, least: u
 
 #[cfg(test)]
 mod tests {
+    use super::super::prefixes::host_bits;
     use super::*;
     use proptest::prelude::*;
 

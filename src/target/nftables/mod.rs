@@ -3,8 +3,10 @@
 pub mod caps;
 mod cells;
 mod group;
+mod order;
 mod pieces;
 mod plan;
+mod prefixes;
 mod read;
 mod sets;
 mod spell;

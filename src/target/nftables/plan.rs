@@ -95,11 +95,7 @@ pub(super) fn plan(
     options: &Options,
     header: &Header,
 ) -> Result<Plan, Vec<Fault>> {
-    let mut faults = Vec::new();
-    let table = table_name(&filter.name).unwrap_or_else(|fault| {
-        faults.push(fault);
-        String::new()
-    });
+    let mut faults: Vec<_> = table_name(&filter.name).into_iter().collect();
     faults.extend(interfaces(&filter.placement));
     let mut builder = Builder { filter, counters: options.counters, pool: Pool::default() };
     let mut bodies = Vec::new();
@@ -114,7 +110,7 @@ pub(super) fn plan(
     }
     Ok(Plan {
         source: safe_text(&header.source),
-        table,
+        table: filter.name.clone(),
         notes: notes(filter),
         chains: builder.chains(bodies),
         sets: builder.pool.into_sets(),
@@ -127,7 +123,7 @@ fn interfaces(placement: &Placement) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
     for name in inside.iter().chain(outside) {
-        faults.extend(interface(name).err());
+        faults.extend(interface(name));
         if !seen.insert(name) {
             let message = format!("the interface `{}` is named twice", safe_text(name));
             faults.push(fault(message, None, "an interface is inside or outside, once"));
@@ -279,9 +275,9 @@ impl Builder<'_> {
     /// Writes the rules of a direction.
     fn body(&mut self, way: Direction) -> Result<Vec<Line>, Vec<Fault>> {
         let rules = self.filter.rules(way);
-        let logs = rules.iter().filter_map(|rule| {
-            rule.log.as_ref().and_then(|said| log(said, rule.origins.first()).err())
-        });
+        let logs = rules
+            .iter()
+            .filter_map(|rule| rule.log.as_ref().and_then(|said| log(said, rule.origins.first())));
         let mut faults: Vec<_> = logs.collect();
         let pieces = pieces(rules).unwrap_or_else(|found| {
             faults.extend(found);
@@ -313,9 +309,6 @@ impl Builder<'_> {
         let rule = piece.rule;
         let mut parts = Vec::new();
         if let Some(family) = piece.family {
-            if piece.needs_family() {
-                parts.push(family_match(family, piece.verdict).to_owned());
-            }
             let origins = &rule.origins;
             parts.push(self.pool.matches(family, Side::Source, piece.source(), origins));
             parts.push(self.pool.matches(family, Side::Destination, piece.destination(), origins));
@@ -323,8 +316,10 @@ impl Builder<'_> {
         let hop = hop_limit(piece.family, rule.hop_limit);
         let said = comment(&rule.origins);
         for levels in l4(&piece.l4, rule.tcp_flags) {
+            let family = piece.family.filter(|_| piece.needs_family());
+            let family = family.map_or("", |f| family_match(f, piece.verdict, &levels));
             let parts = parts.iter().map(String::as_str);
-            let matches = words(parts.chain([levels.as_str(), &hop]));
+            let matches = words([family].into_iter().chain(parts).chain([levels.as_str(), &hop]));
             let line = self.line(&matches, piece.verdict.statement(), &said);
             lines.extend(logged(line, rule.log.as_ref()));
         }

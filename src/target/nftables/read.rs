@@ -3,8 +3,10 @@
 //! Written apart from plan and template. Whatever it does not understand, it refuses: a match that was
 //! overlooked would make the proof speak of another firewall than the one that is loaded.
 
+mod hooks;
 mod lex;
 mod parse;
+mod statement;
 mod syntax;
 mod translate;
 mod values;

@@ -1,7 +1,7 @@
 //! The table's named sets: address sets shared by content, and lists of concatenations.
 
 use super::spell::ip;
-use super::words::{Names, safe_text};
+use super::words::Names;
 use crate::ir::Origin;
 use crate::net::{Family, IpSet, Ipv4Set, Ipv6Set};
 use ipnet::IpNet;
@@ -17,10 +17,8 @@ pub(super) struct Set {
     pub(super) kind: String,
     /// Whether an element can be a prefix or a range.
     pub(super) interval: bool,
-    /// Its elements, sorted and disjoint.
-    pub(super) elements: Vec<String>,
-    /// For concatenations, the rules behind each element; else empty.
-    pub(super) origins: Vec<String>,
+    /// Its elements, sorted and disjoint, a line each; for concatenations with the rules behind it.
+    pub(super) lines: Vec<String>,
 }
 
 /// Which address of a packet.
@@ -108,9 +106,8 @@ impl Pool {
         self.sets.push(Set {
             name: name.clone(),
             kind: address_type(family).to_owned(),
-            interval: true,
-            elements: list,
-            origins: Vec::new(),
+            interval: list.iter().any(|prefix| prefix.contains('/')),
+            lines: list.into_iter().map(|prefix| prefix + ",").collect(),
         });
         format!("@{name}")
     }
@@ -122,12 +119,10 @@ impl Pool {
         family: Family,
         kind: String,
         interval: bool,
-        rows: Vec<(String, String)>,
+        lines: Vec<String>,
     ) -> String {
         let name = self.names.unique(from, version(family));
-        let (elements, origins) =
-            rows.into_iter().map(|(key, from)| (key, safe_text(&from))).unzip();
-        self.sets.push(Set { name: name.clone(), kind, interval, elements, origins });
+        self.sets.push(Set { name: name.clone(), kind, interval, lines });
         name
     }
 

@@ -1,12 +1,14 @@
 //! One rule over a set of concatenations: which fields it joins, and what its cells share.
 
-use super::cells::{Cell, Prefix, width};
+use super::cells::Cell;
 use super::group::{Class, Key};
 use super::pieces::{Piece, Verdict};
+use super::prefixes::{Prefix, width};
 use super::sets::{Pool, Side, address_type, of_range, prefix};
 use super::spell::{hop_limit, ip, l4, protocol, protocol_set, range, words};
+use super::words::safe_text;
+use crate::ir::L4;
 use crate::ir::packet::TcpFlags;
-use crate::ir::{L4, Origin};
 use crate::net::{Family, PortSet, ProtocolSet};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -40,12 +42,12 @@ pub(super) fn matches(
     let joined = if fields.is_empty() {
         String::new()
     } else {
-        let rows = cells.iter().map(|cell| row(key.family, &fields, cell, pieces)).collect();
+        let lines = cells.iter().map(|cell| line(key.family, &fields, cell, pieces)).collect();
         let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         let kinds: Vec<_> = fields.iter().map(|field| field.kind).collect();
         let interval = cells.iter().any(|c| fields.iter().any(|f| (f.wide)(key.family, c)));
         let name = format!("{way}_{}", key.verdict.word());
-        let set = pool.concatenation(&name, key.family, kinds.join(" . "), interval, rows);
+        let set = pool.concatenation(&name, key.family, kinds.join(" . "), interval, lines);
         format!("{} @{set}", names.join(" . "))
     };
     let flags = match key.flags {
@@ -57,34 +59,43 @@ pub(super) fn matches(
         || fields.iter().any(|field| field.kind == address_type(key.family))
         || !hop.is_empty()
         || matches!(&key.class, Class::Fixed(l4) if l4.words().is_some());
-    let family = if implied { "" } else { family_match(key.family, key.verdict) };
-    words([family, &addresses, &levels, &joined, flags, &hop])
+    let family = if implied { "" } else { family_match(key.family, key.verdict, &levels) };
+    words([family, &addresses, &joined, &levels, flags, &hop])
 }
 
-/// Writes a match on the family alone.
+/// Writes a match on the family alone, ahead of what is asked above the addresses.
 ///
-/// `nft list` leaves `meta nfproto` out ahead of a TCP reset (measured, 1.0.6), and what is loaded again
-/// from such a listing would match both families: there, an address match says the same and stays.
-pub(super) fn family_match(family: Family, verdict: Verdict) -> &'static str {
-    match (family, verdict) {
-        (Family::V4, Verdict::Reset) => "ip saddr 0.0.0.0/0",
-        (Family::V6, Verdict::Reset) => "ip6 saddr ::/0",
-        (Family::V4, _) => "meta nfproto ipv4",
-        (Family::V6, _) => "meta nfproto ipv6",
+/// `nft list` leaves `meta nfproto` out ahead of a TCP reset and ahead of ICMP as a whole protocol
+/// (measured, 1.0.6), and what is loaded again from such a listing would match both families: there, an
+/// address match says the same and stays.
+pub(super) fn family_match(family: Family, verdict: Verdict, levels: &str) -> &'static str {
+    let lost = verdict == Verdict::Reset || levels.starts_with("meta l4proto icmp");
+    match (family, lost) {
+        (Family::V4, true) => "ip saddr 0.0.0.0/0",
+        (Family::V6, true) => "ip6 saddr ::/0",
+        (Family::V4, false) => "meta nfproto ipv4",
+        (Family::V6, false) => "meta nfproto ipv6",
     }
 }
 
-fn row(family: Family, fields: &[Field], cell: &Cell, pieces: &[Piece<'_>]) -> (String, String) {
-    let mut key = String::new();
+/// Writes an element with the rules behind it: a comment of the file only, so of any length.
+fn line(family: Family, fields: &[Field], cell: &Cell, pieces: &[Piece<'_>]) -> String {
+    let mut line = String::with_capacity(80);
     for (i, field) in fields.iter().enumerate() {
         if i > 0 {
-            key.push_str(" . ");
+            line.push_str(" . ");
         }
-        key.push_str(&(field.write)(family, cell));
+        line.push_str(&(field.write)(family, cell));
     }
     let origins = pieces.get(cell.piece).map_or(&[][..], |piece| &piece.rule.origins);
-    let origins: Vec<_> = origins.iter().map(Origin::to_string).collect();
-    (key, origins.join(", "))
+    for (i, origin) in origins.iter().enumerate() {
+        line.push_str(if i == 0 { ", # " } else { ", " });
+        line.push_str(&safe_text(&origin.to_string()));
+    }
+    if origins.is_empty() {
+        line.push(',');
+    }
+    line
 }
 
 fn same<T: PartialEq>(cells: &[Cell], value: impl Fn(&Cell) -> T) -> bool {

@@ -33,9 +33,29 @@ pub(super) fn elements(kind: Type, words: &[Word<'_>], interval: bool) -> Result
     }
 }
 
-/// Reads one element of a set.
+/// Reads one element of a set: one prefix needs no set engine.
 pub(super) fn element(kind: Type, word: Word<'_>, interval: bool) -> Result<Set> {
-    elements(kind, &[word], interval)
+    let whole = |most: u8| match word.text.split_once('/') {
+        Some((text, length)) if interval => Some((text, u8::try_from(decimal(length)?).ok()?)),
+        Some(_) => None,
+        None => Some((word.text, most)),
+    };
+    let v4 = || {
+        let (text, length) = whole(32)?;
+        let net = Ipv4Net::new(text.parse().ok()?, length).ok()?;
+        (net.addr() == net.network()).then(|| (net.addr().to_bits(), net.broadcast().to_bits()))
+    };
+    let v6 = || {
+        let (text, length) = whole(128)?;
+        let net = Ipv6Net::new(text.parse().ok()?, length).ok()?;
+        (net.addr() == net.network()).then(|| (net.addr().to_bits(), net.broadcast().to_bits()))
+    };
+    let one = match kind {
+        Type::Address(Family::V4) => v4().map(|range| Set::V4(vec![range])),
+        Type::Address(Family::V6) => v6().map(|range| Set::V6(vec![range])),
+        Type::Port | Type::Protocol => None,
+    };
+    one.map_or_else(|| elements(kind, &[word], interval), Ok)
 }
 
 fn addresses(family: Family, words: &[Word<'_>], interval: bool) -> Result<Set> {
