@@ -91,7 +91,7 @@ impl Program {
                 return Err((clause.place, "the chain is reached from itself".to_owned()));
             }
             if path.len() > DEEPEST {
-                return Err((clause.place, format!("more than {DEEPEST} jumps deep")));
+                return Err((clause.place, format!("more than {DEEPEST} chains deep")));
             }
             path.push((next, 0));
         }
@@ -99,8 +99,8 @@ impl Program {
     }
 }
 
-/// netfilter allows 16 jumps for nftables (`NFT_JUMP_STACK_SIZE`); iptables has no such limit of its own.
-const DEEPEST: usize = 200;
+/// Chains on one way, the first included: the kernel refuses more (`NFT_JUMP_STACK_SIZE`).
+const DEEPEST: usize = 16;
 
 fn all(when: &[Match], packet: &Packet) -> bool {
     when.iter().all(|one| holds(one, packet))

@@ -91,9 +91,9 @@ fn load_iptables(folder: &Path, options: &iptables::Options, files: &[File]) {
         files.iter().find(|file| file.executable).expect("a script that applies the files");
     run("sh", &[&text_of(folder, script)], "");
     for file in files {
-        let command = match file.path.rsplit('.').next() {
-            Some("v4") => "iptables-restore",
-            Some("v6") => "ip6tables-restore",
+        let command = match file.path.rsplit('/').next() {
+            Some("v4.rules") => "iptables-restore",
+            Some("v6.rules") => "ip6tables-restore",
             _ => continue,
         };
         let keep: &[&str] = if options.scope == Scope::Chains { &["--noflush"] } else { &[] };
@@ -111,8 +111,10 @@ fn dump() -> String {
             text.push('\n');
         }
     }
-    // Sets are not listed in the order in which they were made.
-    let mut sets: Vec<_> = run("ipset", &["save"], "").lines().map(str::to_owned).collect();
+    // Sets are not listed in the order in which they were made, and each has a random hash seed.
+    let saved = run("ipset", &["save"], "");
+    let seedless = |line: &str| line.split(" initval").next().unwrap_or_default().to_owned();
+    let mut sets: Vec<_> = saved.lines().map(seedless).collect();
     sets.sort_unstable();
     text + &sets.join("\n")
 }

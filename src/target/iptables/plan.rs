@@ -44,7 +44,7 @@ pub(super) struct Line {
     chain: String,
     matches: String,
     comment: String,
-    target: String,
+    pub(super) target: String,
     /// What LOG writes before each line; then there is no other target.
     log: Option<String>,
 }
@@ -421,7 +421,7 @@ impl Builder<'_> {
         let name = self.namer.root(side);
         let v4 = self.family == Family::V4;
         let tree = tree::build(side, v4, &key.1, &key.2, &name, &mut self.namer);
-        self.chains.extend(tree.chains);
+        self.chains.extend(tree);
         self.trees.insert(key, name.clone());
         Target::Chain(name)
     }

@@ -69,34 +69,38 @@ fn whole(set: &ProtocolSet, origin: Option<&Origin>) -> Result<(Vec<String>, Vec
 }
 
 fn ports(protocols: &ProtocolSet, source: &PortSet, destination: &PortSet) -> Vec<String> {
-    let (sources, destinations) = (port_words(source, "sport"), port_words(destination, "dport"));
+    // One rule takes one multiport match: where both sides need one, the source ports stand alone.
+    let both = source.ranges().len() > 1 && destination.ranges().len() > 1;
+    let sources = port_words(source, "sport", if both { 0 } else { MULTIPORT });
+    let destinations = port_words(destination, "dport", MULTIPORT);
     let mut alternatives = Vec::new();
     for number in protocols.ranges().iter().flat_map(|(low, high)| *low..=*high) {
         let name = crate::net::protocol::name(number).unwrap_or_default();
         for source in &sources {
             for destination in &destinations {
-                alternatives.push(format!("-p {name} {source}{destination}"));
+                // Without `-m tcp`, multiport would take `--dport` for its own `--dports`.
+                alternatives.push(format!("-p {name} -m {name} {source}{destination}"));
             }
         }
     }
     alternatives
 }
 
-/// The ports of one side, as few matches as multiport allows.
-fn port_words(set: &PortSet, side: &str) -> Vec<String> {
+/// The ports of one side: as few matches as a multiport match of so many slots allows, or one range each.
+fn port_words(set: &PortSet, side: &str, most: usize) -> Vec<String> {
     if set.is_all() {
         return vec![String::new()];
     }
     let spell = |(low, high): &(u16, u16)| {
         if low == high { low.to_string() } else { format!("{low}:{high}") }
     };
-    if let [one] = set.ranges() {
-        return vec![format!("--{side} {} ", spell(one))];
+    if set.ranges().len() == 1 || most == 0 {
+        return set.ranges().iter().map(|range| format!("--{side} {} ", spell(range))).collect();
     }
     let mut matches: Vec<(usize, Vec<String>)> = Vec::new();
     for range in set.ranges() {
         let slots = if range.0 == range.1 { 1 } else { 2 };
-        match matches.last_mut().filter(|(used, _)| used + slots <= MULTIPORT) {
+        match matches.last_mut().filter(|(used, _)| used + slots <= most) {
             Some((used, list)) => {
                 *used += slots;
                 list.push(spell(range));

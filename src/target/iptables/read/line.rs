@@ -23,6 +23,7 @@ struct Line {
     when: Vec<Match>,
     protocol: Option<u8>,
     limited: bool,
+    multiport: bool,
     target: Option<(bool, String)>,
     reject_with: Option<String>,
     notrack: bool,
@@ -80,6 +81,9 @@ impl Reader<'_> {
             "--sport" | "--sports" | "--dport" | "--dports" => {
                 let number = line.protocol.filter(|number| protocol::has_ports(*number));
                 number.ok_or("ports of a protocol without ports")?;
+                if word.ends_with("ports") && std::mem::replace(&mut line.multiport, true) {
+                    return Err("a rule has one multiport match".to_owned());
+                }
                 ports(word.starts_with("--s"), value()?, negated)?
             }
             "--icmp-type" | "--icmpv6-type" => self.icmp(line, word, value()?, negated)?,

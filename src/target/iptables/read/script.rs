@@ -14,16 +14,17 @@ pub(super) struct Hooked {
     pub(super) place: Place,
 }
 
-/// What the script must do, in this order, whatever else it may.
-const MUST: [&str; 2] = ["iptables-restore -w {}v4.rules", "ip6tables-restore -w {}v6.rules"];
+/// What the script must do, in this order, whatever else it may. The file comes by standard input: behind
+/// `-w` its name would be taken for the seconds to wait, and nothing would be loaded (iptables 1.8.9).
+const MUST: [&str; 2] = ["iptables-restore {}-w < v4.rules", "ip6tables-restore {}-w < v6.rules"];
 
 /// What it may do besides.
 const MAY: &[&str] = &[
     "set -eu",
     "cd \"$(dirname \"$0\")\"",
     "ipset restore < sets.ipset",
-    "iptables-restore --test {}v4.rules",
-    "ip6tables-restore --test {}v6.rules",
+    "iptables-restore {}--test < v4.rules",
+    "ip6tables-restore {}--test < v6.rules",
     "hook() {",
     "for tool in iptables ip6tables; do",
     "\"$tool\" -w -t \"$1\" -C \"$2\" -j \"$3\" 2>/dev/null || \"$tool\" -w -t \"$1\" -I \"$2\" 1 -j \"$3\"",
