@@ -44,9 +44,21 @@ pub(super) struct Context<'a> {
     pub(super) diags: &'a mut Diags,
     pub(super) files: Files<'a>,
     pub(super) scope: Scope,
+    /// How many errors there were before this policy.
+    pub(super) before: usize,
 }
 
 impl Context<'_> {
+    /// Makes sure that nothing is left out in silence: an item that could not be read and of which
+    /// nothing was said is an error of its own.
+    pub(super) fn kept<T>(&mut self, item: Option<T>, node: Node<'_>) -> Option<T> {
+        if item.is_none() && self.diags.errors() == self.before {
+            let diagnostic = Diagnostic::new(Code::WrongType, "this cannot be read");
+            self.diags.push(diagnostic.at(node.span(), ""));
+        }
+        item
+    }
+
     /// Gives what a network's name is in the policy's tables.
     fn network_name(&mut self, name: &str, span: Span) -> Option<Spanned<String>> {
         if self.scope.withheld.contains(name) {
@@ -154,7 +166,7 @@ pub(super) fn policy(
     let (defaults, ephemeral, baseline) = defaults(root, context.diags);
     let networks = networks(root, context);
     let services = services(root, context);
-    let fallback = Fallback { ephemeral: ephemeral.clone() };
+    let fallback = Fallback { ephemeral: ephemeral.clone(), all: PortSet::all() };
     let mut expansion = Expansion::new(imports, &fallback);
     expansion.rules(&items(root, "rules", context.diags), context);
     let mut policy = Policy {
@@ -167,8 +179,8 @@ pub(super) fn policy(
         networks,
         services,
         rules: Vec::new(),
-        tests: tests(root, context.diags),
-        targets: target::targets(root, context.diags),
+        tests: tests(root, context),
+        targets: target::targets(root, context),
     };
     expansion.finish(&mut policy);
     Some(policy)
@@ -203,7 +215,8 @@ fn networks(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, Netwo
     for (name, node) in table.members() {
         let span = node.key_span();
         let sound = check_name("network", name, &["any", "none"], span, context.diags);
-        if let (Some(is), true) = (network(node, context), sound) {
+        let is = network(node, context);
+        if let (Some(is), true) = (context.kept(is, node), sound) {
             networks.insert(name.to_owned(), Network { name: span, is });
         }
     }
@@ -216,16 +229,21 @@ fn services(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, Named
     for (name, node) in table.members() {
         let span = node.key_span();
         let sound = check_name("service", name, RESERVED, span, context.diags);
-        if let (Some(is), true) = (service(node, context), sound) {
+        let is = service(node, context);
+        if let (Some(is), true) = (context.kept(is, node), sound) {
             services.insert(name.to_owned(), NamedService { name: span, is });
         }
     }
     services
 }
 
-fn tests(root: Node<'_>, diags: &mut Diags) -> Vec<PacketTest> {
-    let nodes = items(root, "tests", diags);
-    nodes.into_iter().filter_map(|node| test(node, diags)).collect()
+fn tests(root: Node<'_>, context: &mut Context<'_>) -> Vec<PacketTest> {
+    let nodes = items(root, "tests", context.diags);
+    let read = |node| {
+        let test = test(node, context.diags);
+        context.kept(test, node)
+    };
+    nodes.into_iter().filter_map(read).collect()
 }
 
 fn test(node: Node<'_>, diags: &mut Diags) -> Option<PacketTest> {

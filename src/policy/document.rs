@@ -53,14 +53,33 @@ impl<'a> Node<'a> {
 
     /// Tells whether a map has a key, also one whose value was refused.
     pub(super) fn has(self, key: &str) -> bool {
-        self.value.as_mapping().is_some_and(|map| map.contains_key(key))
+        self.member(key).is_some()
     }
 
     /// Gives a member of a map; none when its value was refused.
     pub(super) fn get(self, key: &str) -> Option<Node<'a>> {
-        let value = self.value.as_mapping()?.get(key).filter(|value| !value.is_null())?;
-        let at = self.spans.member(self.at, key).unwrap_or(self.at);
-        Some(Node { value, spans: self.spans, at })
+        self.member(key).filter(|member| !member.value.is_null())
+    }
+
+    /// Finds a member. A rule's few keys are compared faster than hashed, and their number gives the
+    /// place at once.
+    fn member(self, key: &str) -> Option<Node<'a>> {
+        const FEW: usize = 16;
+        let map = self.value.as_mapping()?;
+        if map.len() > FEW {
+            let at = self.spans.member(self.at, key).unwrap_or(self.at);
+            return map.get(key).map(|value| Node { value, spans: self.spans, at });
+        }
+        let (i, (_, value)) = map.iter().enumerate().find(|(_, (k, _))| k.as_str() == Some(key))?;
+        Some(Node { value, spans: self.spans, at: self.place(i, key) })
+    }
+
+    /// Gives the place of a map's member by its number and key. A value that an expression made can have
+    /// fewer members than the text, or stand where the text has no map.
+    fn place(self, number: usize, key: &str) -> NodeId {
+        let same = self.spans.item(self.at, number);
+        let same = same.filter(|at| self.spans.name(*at) == Some(key));
+        same.or_else(|| self.spans.member(self.at, key)).unwrap_or(self.at)
     }
 
     /// Gives where a member's value stands, or the whole map when it has none of that name.
@@ -83,9 +102,7 @@ impl<'a> Node<'a> {
         let members = self.value.as_mapping().into_iter().flatten().enumerate();
         members.filter_map(move |(i, (key, value))| {
             let key = key.as_str().filter(|_| !value.is_null())?;
-            let same = self.spans.item(self.at, i).filter(|at| self.spans.name(*at) == Some(key));
-            let at = same.or_else(|| self.spans.member(self.at, key)).unwrap_or(self.at);
-            Some((key, Node { value, spans: self.spans, at }))
+            Some((key, Node { value, spans: self.spans, at: self.place(i, key) }))
         })
     }
 }
@@ -95,7 +112,8 @@ pub(super) fn require(node: Node<'_>, what: &str, keys: &[&str], diags: &mut Dia
     let missing: Vec<_> = keys.iter().filter(|key| !node.has(key)).collect();
     if !missing.is_empty() {
         let message = format!("{what} lacks {}", crate::diag::enumerate(&missing));
-        let any = missing.iter().any(|key| ["from", "to", "service"].contains(key));
+        let any =
+            what == "a rule" && missing.iter().any(|key| ["from", "to", "service"].contains(key));
         let mut diagnostic =
             Diagnostic::new(Code::MissingKey, message).at(node.span(), "in this map");
         if any {
@@ -156,7 +174,8 @@ fn segments(path: &serde_path_to_error::Path) -> Vec<Segment> {
 fn unknown_field(reason: &str) -> Option<(&str, Vec<&str>)> {
     let rest = reason.strip_prefix("unknown field `")?;
     let (key, rest) = rest.split_once("`, ")?;
-    let known = rest.split('`').skip(1).step_by(2).collect();
+    // `when` is no key of a policy's rules: whoever writes a library knows it.
+    let known = rest.split('`').skip(1).step_by(2).filter(|known| *known != "when").collect();
     Some((key, known))
 }
 
@@ -214,7 +233,7 @@ pub(super) fn wrong_type(node: Node<'_>, what: &str, expected: &str) -> Diagnost
         Value::Bool(flag) if expected.contains("text") => {
             diagnostic.help(format!("quote it: `\"{flag}\"`"))
         }
-        Value::String(text) if expected == "`true` or `false`" => {
+        Value::String(text) if expected.starts_with("`true`") => {
             match text.to_lowercase().as_str() {
                 "yes" | "on" | "y" => diagnostic.help("write `true`"),
                 "no" | "off" | "n" => diagnostic.help("write `false`"),

@@ -52,41 +52,36 @@ impl<'a> Files<'a> {
         named: Option<Span>,
         diags: &mut Diags,
     ) -> Option<FileId> {
-        let at = |diagnostic: Diagnostic| match named {
-            Some(span) => diagnostic.at(span, ""),
-            None => diagnostic,
-        };
-        let read = match builtin::text(path) {
+        let bytes = match builtin::text(path) {
             Some(text) => Ok(text.as_bytes().to_vec()),
             None => self.loader.read(path),
         };
-        let bytes = match read {
-            Ok(bytes) => bytes,
-            Err(reason) => {
-                let message = format!("cannot read `{path}`: {reason}");
-                diags.push(at(Diagnostic::new(Code::FileNotRead, message)));
-                return None;
+        let message = match bytes {
+            Err(reason) => format!("cannot read `{path}`: {reason}"),
+            Ok(bytes) if bytes.len() > most => {
+                format!("`{path}` is larger than {} MiB", most >> 20)
             }
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => return Some(self.sources.add(path, text)),
+                Err(error) => {
+                    diags.push(self.not_utf8(path, &error));
+                    return None;
+                }
+            },
         };
-        if bytes.len() > most {
-            let megabytes = most >> 20;
-            let message = format!("`{path}` is larger than {megabytes} MiB");
-            diags.push(at(Diagnostic::new(Code::FileNotRead, message)));
-            return None;
-        }
-        match String::from_utf8(bytes) {
-            Ok(text) => Some(self.sources.add(path, text)),
-            Err(error) => {
-                let start = error.utf8_error().valid_up_to();
-                let file = self.sources.add(path, String::from_utf8_lossy(error.as_bytes()));
-                let span =
-                    Span { file, start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
-                let message = format!("`{path}` is not UTF-8 text");
-                let diagnostic = Diagnostic::new(Code::FileNotRead, message).at(span, "");
-                diags.push(diagnostic.help("save the file as UTF-8"));
-                None
-            }
-        }
+        let diagnostic = Diagnostic::new(Code::FileNotRead, message);
+        diags.push(named.into_iter().fold(diagnostic, |d, span| d.at(span, "")));
+        None
+    }
+
+    /// Shows the place of the first byte that is no text.
+    fn not_utf8(&mut self, path: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
+        let start = error.utf8_error().valid_up_to();
+        let file = self.sources.add(path, String::from_utf8_lossy(error.as_bytes()));
+        let span = Span { file, start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
+        let message = format!("`{path}` is not UTF-8 text");
+        let diagnostic = Diagnostic::new(Code::FileNotRead, message).at(span, "");
+        diagnostic.help("save the file as UTF-8")
     }
 
     /// Reads a YAML file and says all that YAML itself makes wrong with it.

@@ -43,7 +43,7 @@ pub fn load(
         return None;
     }
     let imports = library::imports(node, root, &mut files, diags);
-    let mut context = decode::Context { diags, files, scope: decode::Scope::default() };
+    let mut context = decode::Context { diags, files, scope: decode::Scope::default(), before };
     let policy = decode::policy(node, &imports, &mut context);
     policy.filter(|_| diags.errors() == before)
 }

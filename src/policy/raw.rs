@@ -352,6 +352,9 @@ pub(crate) struct Target {
     pub(crate) scope: Option<String>,
 }
 
+/// Text or several texts by key.
+type Table = BTreeMap<String, OneOrMany<String>>;
+
 /// A library of rules with parameters.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -371,7 +374,7 @@ pub(crate) struct Library {
     /// What its users can say, by name.
     pub(crate) parameters: Option<Later<BTreeMap<Name, Parameter>>>,
     /// Tables for expressions, such as host names by region: `tables.NAME[KEY]`.
-    pub(crate) tables: Option<Later<BTreeMap<Name, BTreeMap<String, OneOrMany<String>>>>>,
+    pub(crate) tables: Option<Later<BTreeMap<Name, Table>>>,
     /// What users are told about some arguments.
     pub(crate) warnings: Option<Later<Vec<Warning>>>,
     /// Address sets by name.

@@ -9,7 +9,9 @@ mod build;
 mod characters;
 mod fault;
 mod index;
+mod offsets;
 mod scalar;
+mod syntax;
 
 pub use fault::{Fault, FaultKind};
 pub use index::{NodeId, Segment, SpanIndex};

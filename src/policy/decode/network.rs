@@ -38,7 +38,7 @@ pub(in crate::policy) fn network(node: Node<'_>, context: &mut Context<'_>) -> O
         }
         Value::Mapping(_) => map(node, context),
         Value::Bool(_) | Value::Number(_) | Value::Tagged(_) => {
-            let expected = "a prefix, a name, a list or a map as text";
+            let expected = "text, a list or a map";
             context.diags.push(wrong_type(node, "a network", expected));
             None
         }
@@ -55,27 +55,26 @@ fn word(text: &str, span: Span, context: &mut Context<'_>) -> Option<NetworkExpr
     match parse_prefix(text) {
         Ok(value) => Some(NetworkExpr::Prefix(Spanned { value, span })),
         Err(error) => {
-            context.diags.push(bad_address(text, &error, span));
+            let mut diagnostic =
+                bad_address("a network name, address or prefix", text, &error, span);
+            if let PrefixError::NotAnAddress(_) = error {
+                diagnostic = diagnostic.help(address_help(text));
+            }
+            context.diags.push(diagnostic);
             None
         }
     }
 }
 
-fn bad_address(text: &str, error: &PrefixError, span: Span) -> Diagnostic {
-    let not_an_address = matches!(error, PrefixError::NotAnAddress(_));
+fn bad_address(wanted: &str, text: &str, error: &PrefixError, span: Span) -> Diagnostic {
     let message = match error {
         PrefixError::NotAnAddress(_) => {
-            format!("`{}` is not a network name, address or prefix", shown(text))
+            format!("`{}` is not {wanted}", shown(text))
         }
         other => shown_message(&other.to_string()),
     };
-    let mut diagnostic = Diagnostic::new(Code::BadAddress, message).at(span, "");
-    if let Some(help) = error.help() {
-        diagnostic = diagnostic.help(help);
-    } else if not_an_address {
-        diagnostic = diagnostic.help(address_help(text));
-    }
-    diagnostic
+    let diagnostic = Diagnostic::new(Code::BadAddress, message).at(span, "");
+    error.help().into_iter().fold(diagnostic, Diagnostic::help)
 }
 
 /// Keeps a message that quotes what a user wrote on one line.
@@ -200,7 +199,6 @@ fn domains(node: Node<'_>, context: &mut Context<'_>) -> Option<NetworkExpr> {
         .collect();
     let fallback = match fallback {
         Some(fallback) => Some(Box::new(fallback?)),
-        None if node.has("fallback") => None,
         None => None,
     };
     sound.then_some(NetworkExpr::Domains { names, fallback, span: node.span() })
@@ -273,7 +271,7 @@ pub(in crate::policy) fn prefix_list(
             Err(error) => {
                 faults += 1;
                 if faults <= SHOWN {
-                    diags.push(bad_address(word, &error, place(range)));
+                    diags.push(bad_address("an address or prefix", word, &error, place(range)));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::text::{check_date, check_name, checked, log_prefix, rate_limit};
 use super::{ACTIONS, Context, choose, network, service};
 use crate::diag::Diags;
-use crate::ir::{Direction, Log};
+use crate::ir::{Action, Direction, Log};
 use crate::net::PortSet;
 use crate::policy::ast::{Rule, Spanned};
 use crate::policy::document::{Node, require, shape, wrong_type};
@@ -15,6 +15,8 @@ use serde_yaml::Value;
 pub(in crate::policy) struct Fallback {
     /// The policy's ephemeral ports, for outbound flows.
     pub(in crate::policy) ephemeral: PortSet,
+    /// Every port: one set for all rules that do not say source ports.
+    pub(in crate::policy) all: PortSet,
 }
 
 impl Fallback {
@@ -30,48 +32,41 @@ impl Fallback {
 /// Reads a rule; `id` makes the rule's id of the one that is written.
 pub(in crate::policy) fn rule(
     node: Node<'_>,
-    raw: raw::Rule,
+    mut raw: raw::Rule,
     id: impl Fn(&str) -> String,
     fallback: &Fallback,
     context: &mut Context<'_>,
 ) -> Option<Rule> {
     let keys = ["id", "action", "direction", "from", "to", "service"];
     require(node, "a rule", &keys, context.diags);
+    // Everything is read before anything is missed, so that all faults are said.
     let from = node.get("from").and_then(|part| network(part, context));
     let to = node.get("to").and_then(|part| network(part, context));
-    let service_node = node.get("service");
-    let service = service_node.and_then(|part| service(part, context));
+    let service = node.get("service").and_then(|part| service(part, context));
     let diags = &mut *context.diags;
-    let name = raw.id.map(|name| name.0).unwrap_or_default();
-    let sound = !node.has("id") || check_name("rule", &name, &[], node.span_of("id"), diags);
-    let action =
-        raw.action.and_then(|word| choose("action", &word, ACTIONS, node.span_of("action"), diags));
-    let direction = raw
-        .direction
-        .and_then(|word| choose("direction", &word, DIRECTIONS, node.span_of("direction"), diags));
-    let ephemeral = raw
-        .ephemeral
-        .map(|text| super::service::ephemeral(&text.0, node.span_of("ephemeral"), diags));
-    let source_ports = source_ports(node, diags);
-    let log = log(node, || id(&name), diags);
-    let expires = expires(raw.expires, node, diags);
+    let id = name(node, &raw, diags).map(|name| id(&name));
+    let (action, direction) = words(node, &raw, diags);
+    let source_ports = source_ports(node, fallback, diags);
+    let ephemeral = ephemeral(node, &raw, direction, fallback, diags);
+    let log = log(node, id.as_deref().unwrap_or_default(), diags);
+    let expires = expires(raw.expires.take(), node, diags);
     let mut text = |key: &str, text: Option<raw::Text>| {
         text.map(|text| checked(key, text.0, node.span_of(key), diags)).unwrap_or_default()
     };
-    let (comment, owner, ticket) =
-        (text("comment", raw.comment), text("owner", raw.owner), text("ticket", raw.ticket));
-    let direction = direction?;
+    let comment = text("comment", raw.comment);
+    let owner = text("owner", raw.owner);
+    let ticket = text("ticket", raw.ticket);
     Some(Rule {
-        id: Spanned { value: sound.then(|| id(&name))?, span: node.span_of("id") },
+        id: Spanned { value: id?, span: node.span_of("id") },
         span: node.span(),
         used_at: None,
         action: action?,
-        direction,
+        direction: direction?,
         from: from?,
         to: to?,
         service: service?,
         source_ports: source_ports?,
-        ephemeral: ephemeral.unwrap_or_else(|| Some(fallback.ephemeral(direction)))?,
+        ephemeral: ephemeral?,
         log,
         comment,
         owner,
@@ -80,24 +75,60 @@ pub(in crate::policy) fn rule(
     })
 }
 
+fn name(node: Node<'_>, raw: &raw::Rule, diags: &mut Diags) -> Option<String> {
+    let name = &raw.id.as_ref()?.0;
+    check_name("rule", name, &[], node.span_of("id"), diags).then(|| name.clone())
+}
+
+fn words(
+    node: Node<'_>,
+    raw: &raw::Rule,
+    diags: &mut Diags,
+) -> (Option<Action>, Option<Direction>) {
+    let action = raw.action.as_ref();
+    let action =
+        action.and_then(|word| choose("action", word, ACTIONS, node.span_of("action"), diags));
+    let way = raw.direction.as_ref();
+    let way = way
+        .and_then(|word| choose("direction", word, DIRECTIONS, node.span_of("direction"), diags));
+    (action, way)
+}
+
+fn ephemeral(
+    node: Node<'_>,
+    raw: &raw::Rule,
+    direction: Option<Direction>,
+    fallback: &Fallback,
+    diags: &mut Diags,
+) -> Option<PortSet> {
+    match &raw.ephemeral {
+        Some(text) => super::service::ephemeral(&text.0, node.span_of("ephemeral"), diags),
+        None => direction.map(|direction| fallback.ephemeral(direction)),
+    }
+}
+
 const DIRECTIONS: &[(&str, Direction)] =
     &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
 
-fn source_ports(node: Node<'_>, diags: &mut Diags) -> Option<Spanned<PortSet>> {
+fn source_ports(
+    node: Node<'_>,
+    fallback: &Fallback,
+    diags: &mut Diags,
+) -> Option<Spanned<PortSet>> {
     match node.get("source-ports") {
         Some(ports) => {
             let value = super::service::source_ports(ports, diags)?;
             Some(Spanned { value, span: ports.span() })
         }
-        None => Some(Spanned { value: PortSet::all(), span: node.span() }),
+        None => Some(Spanned { value: fallback.all.clone(), span: node.span() }),
     }
 }
 
-fn log(node: Node<'_>, id: impl Fn() -> String, diags: &mut Diags) -> Option<Log> {
+fn log(node: Node<'_>, id: &str, diags: &mut Diags) -> Option<Log> {
     let node = node.get("log")?;
     // What a line begins with unless said: the rule's id, as far as a prefix is long.
     let usual = || {
-        let id: String = id().chars().take(62).collect();
+        let id: String = id.chars().take(62).collect();
         format!("{id}: ")
     };
     match node.value {
@@ -111,7 +142,7 @@ fn log(node: Node<'_>, id: impl Fn() -> String, diags: &mut Diags) -> Option<Log
             Some(Log { prefix: prefix.unwrap_or_else(usual), limit })
         }
         _ => {
-            diags.push(wrong_type(node, "`log`", "`true` or `false`"));
+            diags.push(wrong_type(node, "`log`", "`true`, `false` or a map"));
             None
         }
     }

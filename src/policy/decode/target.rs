@@ -1,7 +1,7 @@
 //! Targets: which artifacts are asked for, and where they go.
 
 use super::text::{check_name, shown};
-use super::{choose, table};
+use super::{Context, choose, table};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::ir::{Placement, StateMode};
 use crate::policy::ast::Target;
@@ -29,14 +29,14 @@ const SCOPES: &[(&str, iptables::Scope)] =
     &[("chains", iptables::Scope::Chains), ("table", iptables::Scope::Table)];
 
 /// Reads the targets in the order of the file.
-pub(super) fn targets(root: Node<'_>, diags: &mut Diags) -> Vec<Target> {
-    let Some(table) = table(root, "targets", diags) else { return Vec::new() };
+pub(super) fn targets(root: Node<'_>, context: &mut Context<'_>) -> Vec<Target> {
+    let Some(table) = table(root, "targets", context.diags) else { return Vec::new() };
     let mut targets = Vec::new();
     let mut outputs = Outputs::default();
     for (name, node) in table.members() {
-        let sound = check_name("target", name, &[], node.key_span(), diags);
-        let target = target(name, node, &mut outputs, diags);
-        targets.extend(target.filter(|_| sound));
+        let sound = check_name("target", name, &[], node.key_span(), context.diags);
+        let target = target(name, node, &mut outputs, context.diags);
+        targets.extend(context.kept(target, node).filter(|_| sound));
     }
     targets
 }

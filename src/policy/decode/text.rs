@@ -55,7 +55,8 @@ fn plain_name(name: &str, underscore: bool) -> Option<String> {
     let dashed =
         |c: char| if c.is_ascii_alphanumeric() || (c == '_' && underscore) { c } else { '-' };
     let plain: String = name.to_ascii_lowercase().chars().map(dashed).collect();
-    is_name(&plain, underscore).then_some(plain)
+    let plain = plain.trim_matches('-');
+    is_name(plain, underscore).then(|| plain.to_owned())
 }
 
 /// Makes what a user wrote fit for a message: one line, not too long, nothing invisible.
@@ -92,6 +93,10 @@ pub(in crate::policy) fn checked(
     span: Span,
     diags: &mut Diags,
 ) -> String {
+    let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
+    if text.len() <= TEXT && text.bytes().all(plain) {
+        return text;
+    }
     let length = text.chars().count();
     let refused = text.chars().find(|c| c.is_control() || invisible(*c) || "\"\\".contains(*c));
     let (message, help) = match refused {

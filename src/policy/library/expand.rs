@@ -1,16 +1,17 @@
 //! The rules of a policy in order, with a library's where the policy says `use:`.
 
 use super::imports::{Imports, Library};
-use super::parameter::{Kind, argument};
+use super::parameter::{Kind, Parameter, argument};
 use super::template::Template;
 use crate::diag::{Code, Diagnostic, Diags, suggestion};
 use crate::policy::ast::{NamedService, Network, Policy, Rule};
 use crate::policy::decode::{
     Context, Fallback, Scope, check_name, items, network, rule, service, shown, table,
 };
-use crate::policy::document::{Node, require, shape};
+use crate::policy::document::{Node, require, shape, wrong_type};
 use crate::policy::raw;
 use crate::source::Span;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -25,7 +26,7 @@ pub(in crate::policy) struct Expansion<'a> {
     networks: BTreeMap<String, Network>,
     services: BTreeMap<String, NamedService>,
     /// Where each id was said first.
-    ids: BTreeMap<String, Span>,
+    ids: FxHashMap<String, Span>,
     /// How often each library was used.
     uses: BTreeMap<String, usize>,
     overflow: bool,
@@ -49,7 +50,7 @@ impl<'a> Expansion<'a> {
             rules: Vec::new(),
             networks: BTreeMap::new(),
             services: BTreeMap::new(),
-            ids: BTreeMap::new(),
+            ids: FxHashMap::default(),
             uses: BTreeMap::new(),
             overflow: false,
         }
@@ -68,9 +69,12 @@ impl<'a> Expansion<'a> {
         for node in nodes {
             if node.has("use") {
                 self.used(*node, None, context);
-            } else if let Some(raw) = shape::<raw::Rule>(*node, "a rule", context.diags) {
+            } else {
                 refuse_when(*node, context.diags);
-                let rule = rule(*node, raw, str::to_owned, self.fallback, context);
+                let raw = shape::<raw::Rule>(*node, "a rule", context.diags);
+                let rule =
+                    raw.and_then(|raw| rule(*node, raw, str::to_owned, self.fallback, context));
+                let rule = context.kept(rule, *node);
                 self.add(rule, None, context.diags);
             }
         }
@@ -91,21 +95,29 @@ impl<'a> Expansion<'a> {
 
     /// Expands one `use:`, of the policy or of a library.
     fn used(&mut self, node: Node<'_>, frame: Option<&Frame<'_>>, context: &mut Context<'_>) {
-        let Some(raw) = shape::<raw::Use>(node, "a `use`", context.diags) else { return };
+        let done = self.expand(node, frame, context);
+        context.kept(done, node);
+    }
+
+    fn expand(
+        &mut self,
+        node: Node<'_>,
+        frame: Option<&Frame<'_>>,
+        context: &mut Context<'_>,
+    ) -> Option<()> {
+        let raw = shape::<raw::Use>(node, "a `use`", context.diags)?;
         if frame.is_none() {
             refuse_when(node, context.diags);
         }
-        let Some(raw::Name(name)) = raw.r#use else { return };
+        let raw::Name(name) = raw.r#use?;
         let span = node.span_of("use");
         let imports = frame.map_or(self.imports, |frame| &frame.library.imports);
-        let Some(library) = imports.library(&name, span, context.diags) else { return };
-        let Some(ids) = self.id_prefix(node, raw.id, &library, frame, context.diags) else {
-            return;
-        };
+        let library = imports.library(&name, span, context.diags)?;
+        let ids = self.id_prefix(node, raw.id, &library, frame, context.diags)?;
         let number = self.uses.entry(name.clone()).or_default();
         *number += 1;
         let prefix = format!("{name}@{number}/");
-        let Some(arguments) = self.arguments(node, &library, &prefix, context) else { return };
+        let arguments = self.arguments(node, &library, &prefix, context)?;
         let root = library.document.root();
         let template = Template::new(arguments.values, root.get("tables").map(|node| node.value));
         let used_at = frame.map_or(span, |frame| frame.used_at);
@@ -123,6 +135,7 @@ impl<'a> Expansion<'a> {
                 *diagnostic = diagnostic.clone().at(used_at, "used here");
             }
         }
+        Some(())
     }
 
     /// Gives what the ids of a use begin with; each use needs its own.
@@ -163,65 +176,63 @@ impl<'a> Expansion<'a> {
     ) -> Option<Arguments> {
         let before = context.diags.errors();
         let with = table(node, "with", context.diags);
-        self.unknown_arguments(with, library, context.diags);
+        for (name, node) in with.iter().flat_map(|with| with.members()) {
+            if !library.parameters.contains_key(name) {
+                context.diags.push(unknown_argument(name, node, library));
+            }
+        }
         let mut arguments = Arguments::default();
         let defaults = library.document.root().get("parameters");
         for (name, parameter) in &library.parameters {
             let given = with.and_then(|with| with.get(name));
             let default = defaults.and_then(|all| all.get(name)).and_then(|one| one.get("default"));
             let Some(value) = given.or(default) else {
-                let refused = with.is_some_and(|with| with.has(name));
-                if !refused {
-                    let message = format!("the argument `{name}` of `{}` is missing", library.name);
-                    let diagnostic = Diagnostic::new(Code::BadArgument, message);
-                    let diagnostic = diagnostic.at(node.span_of("use"), "");
-                    context.diags.push(diagnostic.at(parameter.span, "declared here"));
+                if !with.is_some_and(|with| with.has(name)) {
+                    context.diags.push(missing_argument(name, parameter, node, library));
                 }
                 continue;
             };
             let seen = argument(name, value, parameter, context.diags);
             arguments.values.extend(seen.map(|seen| (name.clone(), seen)));
-            if parameter.kind != Kind::Network {
-                continue;
-            }
-            if value.value.as_str() == Some("none") {
-                arguments.withheld.insert(name.clone());
-                continue;
-            }
-            let set = match given {
-                Some(_) => network(value, context),
-                // A default is the library's: it cannot use names of who wrote `use`.
-                None => {
-                    let scope = scope(
-                        library.document.root(),
-                        prefix.to_owned(),
-                        BTreeSet::new(),
-                        BTreeSet::new(),
-                    );
-                    let outer = std::mem::replace(&mut context.scope, scope);
-                    let set = network(value, context);
-                    let inner = std::mem::replace(&mut context.scope, outer);
-                    arguments.wanted.extend(inner.wanted);
-                    set
-                }
-            };
-            if let Some(is) = set {
-                self.networks.insert(format!("{prefix}{name}"), Network { name: value.span(), is });
-                arguments.given.insert(name.clone());
+            if parameter.kind == Kind::Network {
+                let scope = given.is_none().then(|| {
+                    // A default is the library's: it cannot use names of who wrote `use`.
+                    let (given, withheld) = (BTreeSet::new(), BTreeSet::new());
+                    scope(library.document.root(), prefix.to_owned(), given, withheld)
+                });
+                self.network_argument(name, value, scope, prefix, &mut arguments, context);
             }
         }
         (context.diags.errors() == before).then_some(arguments)
     }
 
-    fn unknown_arguments(&mut self, with: Option<Node<'_>>, library: &Library, diags: &mut Diags) {
-        for (name, node) in with.iter().flat_map(|with| with.members()) {
-            if !library.parameters.contains_key(name) {
-                let message = format!("`{}` has no parameter `{}`", library.name, shown(name));
-                let diagnostic =
-                    Diagnostic::new(Code::UnknownName, message).at(node.key_span(), "");
-                let help = suggestion(name, library.parameters.keys().map(String::as_str));
-                diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
+    /// Puts the addresses of an argument under the parameter's name into the policy's table.
+    fn network_argument(
+        &mut self,
+        name: &str,
+        value: Node<'_>,
+        scope: Option<Scope>,
+        prefix: &str,
+        arguments: &mut Arguments,
+        context: &mut Context<'_>,
+    ) {
+        if value.value.as_str() == Some("none") {
+            arguments.withheld.insert(name.to_owned());
+            return;
+        }
+        let is = match scope {
+            None => network(value, context),
+            Some(scope) => {
+                let outer = std::mem::replace(&mut context.scope, scope);
+                let is = network(value, context);
+                let inner = std::mem::replace(&mut context.scope, outer);
+                arguments.wanted.extend(inner.wanted);
+                is
             }
+        };
+        if let Some(is) = context.kept(is, value) {
+            self.networks.insert(format!("{prefix}{name}"), Network { name: value.span(), is });
+            arguments.given.insert(name.to_owned());
         }
     }
 
@@ -240,21 +251,36 @@ impl<'a> Expansion<'a> {
     }
 
     fn library_rule(&mut self, node: Node<'_>, frame: &Frame<'_>, context: &mut Context<'_>) {
-        let when = node.get("when").and_then(|when| Some((when, when.value.as_str()?)));
-        if let Some((when, condition)) = when
-            && frame.template.holds(condition, when, context.diags) != Some(true)
-        {
+        if self.holds(node, frame, context) == Some(false) {
             return;
         }
-        let Some(value) = frame.template.render(node, context.diags) else { return };
+        let rendered = frame.template.render(node, context.diags);
+        let Some(value) = context.kept(rendered, node) else { return };
         let node = node.with_value(&value);
         if node.has("use") {
             return self.used(node, Some(frame), context);
         }
-        let Some(raw) = shape::<raw::Rule>(node, "a rule", context.diags) else { return };
+        let raw = shape::<raw::Rule>(node, "a rule", context.diags);
         let id = |id: &str| format!("{}{id}", frame.ids);
-        let rule = rule(node, raw, id, self.fallback, context);
+        let rule = raw.and_then(|raw| rule(node, raw, id, self.fallback, context));
+        let rule = context.kept(rule, node);
         self.add(rule, Some(frame), context.diags);
+    }
+
+    /// Tells whether a library's rule is wanted for the arguments; `None` when a fault has been said.
+    fn holds(&self, node: Node<'_>, frame: &Frame<'_>, context: &mut Context<'_>) -> Option<bool> {
+        if !node.has("when") {
+            return Some(true);
+        }
+        let when = node.get("when");
+        let holds = when.and_then(|when| match when.value.as_str() {
+            Some(condition) => frame.template.holds(condition, when, context.diags),
+            None => {
+                context.diags.push(wrong_type(when, "`when`", "an expression as text"));
+                None
+            }
+        });
+        context.kept(holds, node)
     }
 
     /// Reads the networks and services of a library that its rules use, and those that these use: a
@@ -267,19 +293,21 @@ impl<'a> Expansion<'a> {
                 continue;
             }
             let full = format!("{prefix}{name}");
-            if let Some(node) = root.get("networks").and_then(|all| all.get(&name))
-                && let Some(value) = frame.template.render(node, context.diags)
-                && let Some(is) = network(node.with_value(&value), context)
-            {
-                let name = node.key_span();
-                self.networks.entry(full.clone()).or_insert(Network { name, is });
+            if let Some(node) = root.get("networks").and_then(|all| all.get(&name)) {
+                let value = frame.template.render(node, context.diags);
+                let is = value.and_then(|value| network(node.with_value(&value), context));
+                if let Some(is) = context.kept(is, node) {
+                    let name = node.key_span();
+                    self.networks.entry(full.clone()).or_insert(Network { name, is });
+                }
             }
-            if let Some(node) = root.get("services").and_then(|all| all.get(&name))
-                && let Some(value) = frame.template.render(node, context.diags)
-                && let Some(is) = service(node.with_value(&value), context)
-            {
-                let name = node.key_span();
-                self.services.entry(full).or_insert(NamedService { name, is });
+            if let Some(node) = root.get("services").and_then(|all| all.get(&name)) {
+                let value = frame.template.render(node, context.diags);
+                let is = value.and_then(|value| service(node.with_value(&value), context));
+                if let Some(is) = context.kept(is, node) {
+                    let name = node.key_span();
+                    self.services.entry(full).or_insert(NamedService { name, is });
+                }
             }
         }
     }
@@ -296,6 +324,24 @@ struct Arguments {
     withheld: BTreeSet<String>,
     /// The library's own names that defaults use.
     wanted: BTreeSet<String>,
+}
+
+fn unknown_argument(name: &str, node: Node<'_>, library: &Library) -> Diagnostic {
+    let message = format!("`{}` has no parameter `{}`", library.name, shown(name));
+    let diagnostic = Diagnostic::new(Code::UnknownName, message).at(node.key_span(), "");
+    let help = suggestion(name, library.parameters.keys().map(String::as_str));
+    help.into_iter().fold(diagnostic, Diagnostic::help)
+}
+
+fn missing_argument(
+    name: &str,
+    parameter: &Parameter,
+    node: Node<'_>,
+    library: &Library,
+) -> Diagnostic {
+    let message = format!("the argument `{name}` of `{}` is missing", library.name);
+    let diagnostic = Diagnostic::new(Code::BadArgument, message).at(node.span_of("use"), "");
+    diagnostic.at(parameter.span, "declared here")
 }
 
 /// Gives the names that a library's rules can use.

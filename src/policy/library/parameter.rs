@@ -93,10 +93,7 @@ pub(super) fn argument(
         }
         (Kind::Text, Value::String(text)) if is_word(text) => Some(text.as_str().into()),
         (Kind::Text, Value::String(text)) => {
-            let message = format!("`{}` is not a word for {what}", shown(text));
-            let diagnostic = Diagnostic::new(Code::BadArgument, message).at(node.span(), "");
-            let help = "write 1 to 64 lower-case letters, digits and `-`";
-            diags.push(diagnostic.at(parameter.span, "declared here").help(help));
+            diags.push(not_a_word(&what, text, node.span(), parameter.span));
             None
         }
         (Kind::Boolean, _) => {
@@ -113,6 +110,13 @@ pub(super) fn argument(
 fn is_word(text: &str) -> bool {
     let safe = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=64).contains(&text.len()) && text.bytes().all(safe)
+}
+
+fn not_a_word(what: &str, text: &str, span: Span, declared: Span) -> Diagnostic {
+    let message = format!("`{}` is not a word for {what}", shown(text));
+    let diagnostic = Diagnostic::new(Code::BadArgument, message).at(span, "");
+    let help = "write 1 to 64 lower-case letters, digits and `-`";
+    diagnostic.at(declared, "declared here").help(help)
 }
 
 fn not_a_choice(

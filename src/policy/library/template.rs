@@ -41,8 +41,10 @@ impl Template {
         match self.evaluate(condition) {
             Ok(value) if value.kind() == ValueKind::Bool => Some(value.is_true()),
             Ok(value) => {
-                let reason = format!("it is {} and must be true or false", value.kind());
-                diags.push(self.fault(condition, &reason, node));
+                let message =
+                    format!("`{}` is no condition: it is {}", shown(condition), value.kind());
+                let diagnostic = Diagnostic::new(Code::BadTemplate, message).at(node.span(), "");
+                diags.push(diagnostic.help("write something that is true or false"));
                 None
             }
             Err(reason) => {

@@ -1,9 +1,11 @@
 //! From the parser's events to values, places and faults.
 
 use super::index::{NodeId, SpanIndex};
+use super::offsets::Offsets;
+use super::syntax::{self, word_from};
 use super::{Fault, FaultKind, MAX_DEPTH, scalar};
 use crate::source::Span;
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_yaml::{Mapping, Value};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -60,7 +62,7 @@ impl Builder {
                 None => break true,
                 Some(Ok(event)) => event,
                 Some(Err(error)) => {
-                    self.syntax(text, &offsets, &error);
+                    self.stopped(syntax::fault(text, &offsets, &error));
                     break false;
                 }
             };
@@ -94,12 +96,14 @@ impl Builder {
     fn event(&mut self, text: &str, event: Event<'_>, range: Range<usize>) -> bool {
         match event {
             Event::Scalar(value, style, anchor, tag) => {
+                // What has a tag and nothing else is refused for the tag.
+                let refused = value.is_empty() && tag.is_some();
                 let range = self.properties(text, range, &Properties { anchor, tag });
-                self.scalar(text, &value, style, range);
+                self.scalar(text, &value, style, range, refused);
             }
             Event::Alias(_) => {
                 self.fault(FaultKind::Anchor, range.clone());
-                self.scalar(text, "", ScalarStyle::SingleQuoted, range);
+                self.scalar(text, "", ScalarStyle::Plain, range, true);
             }
             Event::SequenceStart(anchor, tag) => {
                 self.properties(text, range.clone(), &Properties { anchor, tag });
@@ -107,7 +111,8 @@ impl Builder {
             }
             Event::MappingStart(anchor, tag) => {
                 self.properties(text, range.clone(), &Properties { anchor, tag });
-                return self.open(Kind::Map(Mapping::new(), Pending::Nothing), range);
+                // Most maps are rules, with seven keys or more.
+                return self.open(Kind::Map(Mapping::with_capacity(8), Pending::Nothing), range);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(range),
             _ => {}
@@ -149,30 +154,36 @@ impl Builder {
         self.frames.last().is_some_and(|frame| frame.flow)
     }
 
-    fn scalar(&mut self, text: &str, value: &str, style: ScalarStyle, range: Range<usize>) {
+    /// Takes a scalar; a null stands for one that was refused, and a fault has been said.
+    fn scalar(
+        &mut self,
+        text: &str,
+        value: &str,
+        style: ScalarStyle,
+        range: Range<usize>,
+        refused: bool,
+    ) {
         if self.skipped > 0 {
             return;
         }
         let plain = style == ScalarStyle::Plain;
+        // The parser counts the space after a quote and the line break after a block as theirs.
         let range = match style {
-            ScalarStyle::Literal | ScalarStyle::Folded => {
-                range.start..range.start + text.get(range.clone()).map_or(0, |t| t.trim_end().len())
-            }
-            _ => range,
+            ScalarStyle::Plain => range,
+            _ => range.start..range.start + text.get(range).map_or(0, |t| t.trim_end().len()),
         };
         if self.awaits_key() {
-            return self.key(value, plain, range);
+            return self.key(value, plain, range, refused);
         }
         if plain && value.starts_with(':') && self.in_flow() {
             self.fault(FaultKind::Quote(value.to_owned()), range.clone());
         }
-        let alias = !plain && text.get(range.clone()).is_some_and(|t| t.starts_with('*'));
-        let resolved = match (alias, plain) {
+        let resolved = match (refused, plain) {
             (true, _) => Value::Null,
             (false, true) => scalar::resolve(value),
             (false, false) => Value::String(value.to_owned()),
         };
-        let null = resolved.is_null() && !alias && !self.frames.is_empty();
+        let null = resolved.is_null() && !refused && !self.frames.is_empty();
         if let Some(node) = self.place(range.clone()) {
             if null {
                 self.null(text, node, range);
@@ -185,19 +196,19 @@ impl Builder {
         matches!(self.frames.last(), Some(Frame { kind: Kind::Map(_, Pending::Nothing), .. }))
     }
 
-    fn key(&mut self, name: &str, plain: bool, range: Range<usize>) {
+    fn key(&mut self, name: &str, plain: bool, range: Range<usize>, refused: bool) {
         let Some(Frame { node, kind: Kind::Map(entries, _), .. }) = self.frames.last() else {
             return;
         };
         let refused = if plain && name == "<<" {
             Some((FaultKind::Merge, None))
-        } else if name.is_empty() {
+        } else if refused || name.is_empty() {
             Some((FaultKind::Key, None))
-        } else if entries.contains_key(name) {
-            let first = self.spans.member(*node, name).map(|first| self.spans.key(first));
-            Some((FaultKind::Repeated(name.to_owned()), first))
         } else {
-            None
+            // The few keys of a rule are compared faster than hashed.
+            let repeated = entries.len() <= 16 || entries.contains_key(name);
+            let first = if repeated { self.spans.member(*node, name) } else { None };
+            first.map(|first| (FaultKind::Repeated(name.to_owned()), Some(self.spans.key(first))))
         };
         let pending = match refused {
             None => Pending::Key(name.to_owned(), range),
@@ -320,99 +331,11 @@ impl Builder {
         });
     }
 
-    fn syntax(&mut self, text: &str, offsets: &Offsets<'_>, error: &ScanError) {
-        let mut at = offsets.byte(error.marker().index()).min(text.len());
-        if error.info().contains("tab") {
-            // The parser stops after the tab.
-            at = text.get(..at).and_then(|before| before.rfind('\t')).unwrap_or(at);
-        }
-        let here = text.get(at..).and_then(|t| t.chars().next());
-        let word = address_at(text, at);
-        let (kind, range) = match here {
-            _ if text.get(word.clone()).is_some_and(|w| w.contains("::")) => {
-                (FaultKind::Quote(text.get(word.clone()).unwrap_or_default().to_owned()), word)
-            }
-            Some('*') => (FaultKind::Anchor, word_from(text, at)),
-            _ => {
-                let (reason, help) = reason(error.info(), here);
-                let width = here.filter(|c| *c != '\n').map_or(0, char::len_utf8);
-                (FaultKind::Syntax(reason, help.map(str::to_owned)), at..at + width)
-            }
-        };
-        self.fault(kind, range);
-    }
-}
-
-/// Says in our words why the parser stopped.
-fn reason(info: &str, here: Option<char>) -> (String, Option<&'static str>) {
-    let quote = Some("quote the value");
-    let known = [
-        ("tab", "a tab cannot indent", Some("indent with spaces")),
-        ("found unexpected end of stream", "the quote is not closed", Some("close the quote")),
-        ("quoted scalar", "the quoted text is not well formed", Some("see which escapes YAML has")),
-        (
-            "mapping values are not allowed",
-            "a `:` is not expected here",
-            Some("quote the value if the colon is part of it, else check the indentation"),
-        ),
-        ("expected ','", "a `,` or the closing bracket is missing", None),
-        ("illegal placement of ':'", "the closing bracket before this is missing", None),
-        ("expected node content", "a value is missing here", None),
-        ("recursion limit", "lists and maps are nested too deep", None),
-    ];
-    if let (true, Some(c)) = (info.contains("unexpected character"), here) {
-        return (format!("`{c}` cannot begin a value"), quote);
-    }
-    match known.into_iter().find(|(part, ..)| info.contains(part)) {
-        Some((_, text, help)) => (text.to_owned(), help),
-        None => (format!("this is not YAML: {info}"), None),
-    }
-}
-
-fn word_from(text: &str, start: usize) -> Range<usize> {
-    let rest = text.get(start..).unwrap_or_default();
-    let end = rest.find(|c: char| c.is_whitespace() || ",[]{}".contains(c)).unwrap_or(rest.len());
-    start..start + end
-}
-
-/// Gives the run of characters of an IPv6 prefix around a byte.
-fn address_at(text: &str, at: usize) -> Range<usize> {
-    let part = |c: char| c.is_ascii_hexdigit() || c == ':' || c == '/';
-    let before = text.get(..at).unwrap_or_default();
-    let after = text.get(at..).unwrap_or_default();
-    let start = before.trim_end_matches(part).len();
-    let end = at + (after.len() - after.trim_start_matches(part).len());
-    start..end
-}
-
-/// Turns the parser's character counts into bytes.
-struct Offsets<'t> {
-    text: &'t str,
-    /// The byte of every [`STEP`](Self::STEP)th character; empty for ASCII.
-    marks: Vec<usize>,
-}
-
-impl<'t> Offsets<'t> {
-    const STEP: usize = 128;
-
-    fn new(text: &'t str) -> Self {
-        let marks = if text.is_ascii() {
-            Vec::new()
-        } else {
-            text.char_indices().step_by(Self::STEP).map(|(byte, _)| byte).collect()
-        };
-        Offsets { text, marks }
-    }
-
-    fn byte(&self, character: usize) -> usize {
-        if self.marks.is_empty() {
-            return character.min(self.text.len());
-        }
-        let Some(mark) = self.marks.get(character / Self::STEP) else { return self.text.len() };
-        let rest = self.text.get(*mark..).unwrap_or_default();
-        match rest.char_indices().nth(character % Self::STEP) {
-            Some((byte, _)) => mark + byte,
-            None => self.text.len(),
-        }
+    /// Says why the parser stopped, and which bracket was open then.
+    fn stopped(&mut self, (kind, range): (FaultKind, Range<usize>)) {
+        let bracket = matches!(kind, FaultKind::Syntax(..)) && self.in_flow();
+        let opened = self.frames.last().filter(|_| bracket).map(|frame| frame.start);
+        let other = opened.map(|start| self.at(start..start + 1));
+        self.faults.push(Fault { kind, span: self.at(range), other });
     }
 }

@@ -106,6 +106,7 @@ impl FaultKind {
     pub fn other_label(&self) -> &'static str {
         match self {
             Self::Repeated(_) => "declared first here",
+            Self::Syntax(..) => "opened here",
             _ => "",
         }
     }

@@ -1,0 +1,52 @@
+//! The page about diagnostics is what the codes say of themselves.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test diagnostics` writes it anew.
+
+use portcullis::diag::Code;
+use std::fmt::Write;
+use std::path::Path;
+
+fn page() -> String {
+    let mut page = String::from(
+        "# Diagnostics\n\nEvery message of Portcullis has a stable code. This page is made from the \
+         program: do not edit it.\n\n| code | severity |\n|---|---|\n",
+    );
+    for code in Code::ALL {
+        let _ = writeln!(page, "| [`{code}`](#{code}) | {} |", code.severity().word());
+    }
+    for code in Code::ALL {
+        let _ = write!(page, "\n## {code}\n\n{}\n", code.explain());
+    }
+    page
+}
+
+#[test]
+fn the_page_lists_every_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, page()).expect("written");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page(),
+        "docs/diagnostics.md is out of date: UPDATE_GOLDEN=1 writes it anew"
+    );
+}
+
+#[test]
+fn every_code_of_the_front_end_has_a_recorded_fault() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
+    let mut said = String::new();
+    for entry in std::fs::read_dir(folder).expect("tests/faults") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            said += &std::fs::read_to_string(path).expect("text");
+        }
+    }
+    // Those that a later phase says.
+    let later = ["nothing-in-common", "not-expressible", "not-proven", "template"];
+    for code in Code::ALL.iter().filter(|code| !later.contains(&code.as_str())) {
+        assert!(said.contains(&format!("[{code}]")), "no recorded fault has the code {code}");
+    }
+}
