@@ -256,8 +256,9 @@ pub(in crate::policy) fn prefix_list(
     const SHOWN: usize = 100;
     let mut prefixes = Vec::new();
     let mut faults = 0;
-    let mut start = 0;
-    for line in text.split('\n') {
+    // A byte order mark is no part of the first line.
+    let mut start = text.len() - text.trim_start_matches('\u{feff}').len();
+    for line in text[start..].split('\n') {
         let content = line.split('#').next().unwrap_or_default();
         let word = content.trim_ascii();
         let indent = content.len() - content.trim_ascii_start().len();
@@ -286,6 +287,22 @@ pub(in crate::policy) fn prefix_list(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_have_a_prefix_a_line() {
+        let mut sources = crate::source::SourceMap::default();
+        let text = "\u{feff}10.0.0.0/8\r\n\r\n # c\n\t2001:db8::1 # d\n192.0.2.1";
+        let file = sources.add("list", text);
+        let mut diags = Diags::default();
+        let place =
+            |range: std::ops::Range<usize>| Span { file, start: range.start, end: range.end };
+        let list = prefix_list(text, place, &mut diags).expect("no fault");
+        let written: Vec<_> = list.iter().map(|prefix| sources.slice(prefix.span)).collect();
+        assert_eq!(written, ["10.0.0.0/8", "2001:db8::1", "192.0.2.1"]);
+        let many = "x\n".repeat(500);
+        assert!(prefix_list(&many, place, &mut diags).is_none());
+        assert_eq!(diags.list().len(), 101, "the rest is only counted");
+    }
 
     #[test]
     fn domain_names_are_hosts_or_wildcards() {
