@@ -11,7 +11,7 @@ use super::pieces::{Piece, Verdict};
 use super::prefixes::Prefix;
 use super::spell;
 use crate::ir::packet::{HopLimit, TcpFlags};
-use crate::ir::{L4, L4Kind};
+use crate::ir::{L4, L4Kind, OriginKind};
 use crate::net::{Family, IpSet};
 use std::collections::HashMap;
 
@@ -50,8 +50,13 @@ pub(super) struct Key {
 pub(super) enum Class {
     /// The protocol.
     Protocols,
-    /// The protocol (TCP, UDP, SCTP) and the ports.
-    Ports,
+    /// The protocol (TCP, UDP, SCTP), and the ports on the sides where they are restricted.
+    Ports {
+        /// Whether source ports are.
+        source: bool,
+        /// Whether destination ports are.
+        destination: bool,
+    },
     /// None: all pieces share this.
     Fixed(L4),
 }
@@ -119,7 +124,8 @@ fn keyed(pieces: &[Piece<'_>]) -> Vec<Option<Keyed>> {
 }
 
 fn key(index: usize, piece: &Piece<'_>) -> Option<Keyed> {
-    let family = piece.family.filter(|_| piece.rule.log.is_none())?;
+    let ours = piece.rule.origins.iter().any(|origin| origin.kind == OriginKind::Baseline);
+    let family = piece.family.filter(|_| piece.rule.log.is_none() && !ours)?;
     let (source, shared_source) = side(family, piece.source());
     let (destination, shared_destination) = side(family, piece.destination());
     let (class, l4) = levels(&piece.l4);
@@ -198,7 +204,8 @@ fn levels(l4: &L4) -> (Class, Vec<Box4>) {
                     boxes.extend(ports);
                 }
             }
-            (Class::Ports, boxes)
+            let (source, destination) = (!source.is_all(), !destination.is_all());
+            (Class::Ports { source, destination }, boxes)
         }
         _ => fixed(),
     }

@@ -33,12 +33,15 @@ pub(super) fn matches(
     cells: &mut [Cell],
     pieces: &[Piece<'_>],
 ) -> String {
+    let destination_first = spread(cells, |c| c.destination) < spread(cells, |c| c.source);
     cells.sort_unstable_by_key(|c| {
-        (c.source, c.destination, c.protocol, c.source_port, c.destination_port)
+        let sides =
+            if destination_first { (c.destination, c.source) } else { (c.source, c.destination) };
+        (sides, c.protocol, c.source_port, c.destination_port)
     });
     let addresses = fixed_addresses(pool, key, cells, pieces);
     let levels = fixed_l4(key, cells);
-    let fields = fields(key, cells);
+    let fields = fields(key, cells, destination_first);
     let joined = if fields.is_empty() {
         String::new()
     } else {
@@ -102,8 +105,18 @@ fn same<T: PartialEq>(cells: &[Cell], value: impl Fn(&Cell) -> T) -> bool {
     cells.windows(2).all(|pair| matches!(pair, [a, b] if value(a) == value(b)))
 }
 
+/// Estimates how many cells an address is in, in units of 2^-63 cells.
+///
+/// The kernel looks at the first field of all elements and carries what matches to the next, so the side
+/// with fewer wide prefixes goes first. Measured with 8,900 elements of which 20 % had any source: 15 us
+/// for a packet with the source (and a source port that few looked at) among the fields and first, 1.3 us
+/// with the destination first.
+fn spread(cells: &[Cell], side: impl Fn(&Cell) -> Prefix) -> u128 {
+    cells.iter().map(|cell| 1u128 << (63 - side(cell).length.min(63))).sum()
+}
+
 /// Gives the dimensions in which the cells differ.
-fn fields(key: &Key, cells: &[Cell]) -> Vec<Field> {
+fn fields(key: &Key, cells: &[Cell], destination_first: bool) -> Vec<Field> {
     let mut fields = Vec::new();
     let mut add = |varies: bool, field: Field| {
         if varies {
@@ -124,8 +137,12 @@ fn fields(key: &Key, cells: &[Cell]) -> Vec<Field> {
         write: |family, cell| prefix(net(family, cell.destination)),
         wide: |family, cell| cell.destination.length < width(family),
     };
-    add(!same(cells, |c| c.source), source);
-    add(!same(cells, |c| c.destination), destination);
+    let source = (!same(cells, |c| c.source), source);
+    let destination = (!same(cells, |c| c.destination), destination);
+    let sides = if destination_first { [destination, source] } else { [source, destination] };
+    for (varies, side) in sides {
+        add(varies, side);
+    }
     add(!same(cells, |c| c.protocol), protocol_field());
     let header = ports_of(cells);
     add(
@@ -201,7 +218,7 @@ fn fixed_l4(key: &Key, cells: &[Cell]) -> String {
             vec![protocol_set(&ProtocolSet::range(first.protocol.0, first.protocol.1))]
         }
         Class::Protocols => Vec::new(),
-        Class::Ports => {
+        Class::Ports { .. } => {
             let port = |same: bool, (low, high): (u16, u16)| {
                 if same { PortSet::range(low, high) } else { PortSet::all() }
             };
