@@ -40,6 +40,7 @@ pub struct Bench {
     placement: Placement,
     tuns: Vec<Tun>,
     raw: Vec<[Socket; 2]>,
+    notes: String,
 }
 
 impl Bench {
@@ -58,12 +59,12 @@ impl Bench {
             Placement::Host => MARKS.map(|(device, mark)| raw(device, mark)).into(),
             Placement::Gateway { .. } => Vec::new(),
         };
-        Bench { placement: placement.clone(), tuns, raw }
+        Bench { placement: placement.clone(), tuns, raw, notes: String::new() }
     }
 
-    /// Begins to note; to be called when the artifact is loaded.
-    pub fn note(&self, state: StateMode) {
-        run("nft", &["-f", "-"], &table(&self.placement, state));
+    /// Says whether what is loaded tracks connections; to be called before packets are sent.
+    pub fn note(&mut self, state: StateMode) {
+        self.notes = table(&self.placement, state);
     }
 
     /// Sends packets one by one and says what became of each.
@@ -72,9 +73,9 @@ impl Bench {
     }
 
     fn batch(&mut self, probes: &[Probe]) -> Vec<Observation> {
-        for set in ["state4", "state6", "passed4", "passed6"] {
-            run("nft", &["flush", "set", "inet", "bench", set], "");
-        }
+        // New sets rather than flushed ones: those shrink, and while they grow again under a burst of
+        // packets the kernel refuses elements.
+        run("nft", &["-f", "-"], &self.notes);
         let mut seen = vec![Observation::default(); probes.len()];
         for (at, probe) in probes.iter().enumerate() {
             let id = u16::try_from(at + 1).expect("a batch is smaller than the ids");
@@ -239,7 +240,8 @@ fn routes(placement: &Placement, names: &[String], family: &str) -> String {
 
 /// The table that notes: ahead of every artifact's filter chains, and behind them.
 fn table(placement: &Placement, state: StateMode) -> String {
-    let mut text = String::from("table inet bench {\n");
+    let mut text =
+        String::from("table inet bench {}\ndelete table inet bench\ntable inet bench {\n");
     for (name, of) in [
         ("state4", "ip id . ct state"),
         ("state6", "ip6 flowlabel . ct state"),

@@ -73,6 +73,9 @@ pub struct Drawn {
     pub excluded: BTreeSet<String>,
 }
 
+/// Fewer openers than this are a quick look, which does not meet every edge.
+const FEW: usize = 2_000;
+
 /// Draws packets for a policy.
 pub struct Draw<'a> {
     policy: &'a RuleSet,
@@ -124,15 +127,21 @@ impl<'a> Draw<'a> {
         }
     }
 
-    /// Draws at least `count` openers: every edge of every range first.
+    /// Draws at least `count` openers: every edge of every range first, or for a quick look some.
     pub fn openers(mut self, count: usize) -> Drawn {
         let mut flows = HashSet::new();
         let mut drawn = Drawn { openers: Vec::new(), edges: 0, excluded: BTreeSet::new() };
         let policy = self.policy;
-        for rule in &policy.rules {
-            for (dimension, family, edge) in edges_of(rule) {
-                self.edge(rule, dimension, family, edge, &mut flows, &mut drawn);
+        let edges = |rule| edges_of(rule).into_iter().map(move |edge| (rule, edge));
+        let mut edges: Vec<_> = policy.rules.iter().flat_map(edges).collect();
+        if count < FEW {
+            for at in (1..edges.len()).rev() {
+                edges.swap(at, self.random.below(at + 1));
             }
+            edges.truncate(count);
+        }
+        for (rule, (dimension, family, edge)) in edges {
+            self.edge(rule, dimension, family, edge, &mut flows, &mut drawn);
         }
         let mut misses = 0;
         while drawn.openers.len() < count && misses < 20 * count {
