@@ -1,4 +1,15 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
+#![warn(missing_docs, unreachable_pub)]
+#![warn(
+    clippy::allow_attributes_without_reason,
+    clippy::cast_possible_truncation,
+    clippy::dbg_macro,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::todo,
+    clippy::unwrap_used
+)]
 
 pub mod cli;
 pub mod compile;

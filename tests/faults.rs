@@ -2,9 +2,12 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test faults` writes the texts anew; review them like code.
 
+use portcullis::compile::{self, Inputs};
 use portcullis::diag::{self, Diags, Format};
+use portcullis::feed::Feeds;
 use portcullis::policy::{self, Loader};
 use portcullis::source::SourceMap;
+use portcullis::target::render::Templates;
 use std::path::{Path, PathBuf};
 
 /// Reads below `tests/faults`.
@@ -19,7 +22,7 @@ impl Loader for Folder {
     }
 }
 
-/// All that the front end checks; later phases join here.
+/// The whole compile, as of a day in 2030: front end, resolving, the policy's tests, targets.
 fn check(root: &str, loader: &dyn Loader, sources: &mut SourceMap, diags: &mut Diags) {
     let policy = policy::load(root, loader, sources, diags);
     assert_eq!(
@@ -27,6 +30,13 @@ fn check(root: &str, loader: &dyn Loader, sources: &mut SourceMap, diags: &mut D
         diags.has_errors(),
         "{root}: a policy and errors exclude each other"
     );
+    let Some(policy) = policy else { return };
+    compile::expired(&policy, "2030-01-01", diags);
+    let (feeds, templates) = (Feeds::bundled(), Templates::default());
+    let inputs = Inputs { feeds: &feeds, templates: &templates, source: root };
+    let before = diags.errors();
+    let compiled = compile::compile(&policy, &inputs, &|_| true, diags);
+    assert!(compiled.is_none() || diags.errors() == before, "{root}: files in spite of errors");
 }
 
 fn rendered(folder: &Path, name: &str) -> String {

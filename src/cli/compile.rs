@@ -1,7 +1,7 @@
 //! `portcullis compile`: writes the artifacts of a policy, or says which are out of date.
 
 use super::report::{Failed, Session, failure, say};
-use super::{CLEAN, FAILED, FINDINGS, Format, Global, PolicyArgs, info, load, output};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, info, load, output};
 use crate::compile::{self, Artifact, Inputs};
 use crate::diag::{Code, Diagnostic};
 use crate::policy::ast::Policy;
@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 pub(super) struct Compile {
+    /// The policy file; `-` is standard input.
+    #[arg(default_value = "policy.yaml")]
+    policy: String,
     #[command(flatten)]
-    policy: PolicyArgs,
+    inputs: InputArgs,
     /// Compile this target only; may be given several times.
     #[arg(short, long = "target", value_name = "TARGET")]
     targets: Vec<String>,
@@ -57,9 +60,9 @@ pub(super) fn run(command: &Compile, global: &Global) -> u8 {
 }
 
 fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.policy)?;
+    let feeds = load::feeds(&command.inputs)?;
     let templates = load::templates(command.template_dir.as_deref())?;
-    let Some(policy) = load::policy(&command.policy, session) else {
+    let Some(policy) = load::policy(&command.policy, &command.inputs, session) else {
         session.finish(global, &json!(null));
         return Ok(FAILED);
     };
@@ -71,7 +74,7 @@ fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<
         let none = Diagnostic::new(Code::NoTargets, "the policy asks for no artifact");
         session.diags.push(none.at(policy.name.span, "has no `targets:`"));
     }
-    let source = load::source_name(&command.policy.policy);
+    let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let wanted =
         |name: &str| command.targets.is_empty() || command.targets.iter().any(|t| t == name);
@@ -178,10 +181,10 @@ fn deliver(
 fn root(command: &Compile) -> Result<PathBuf, Failed> {
     match command.output.as_deref() {
         Some(folder) => Ok(PathBuf::from(folder)),
-        None if command.policy.policy == "-" => {
+        None if command.policy == "-" => {
             Err(Failed("a policy from standard input needs `-o DIR` or `-o -`".to_owned()))
         }
-        None => Ok(load::folder(&command.policy.policy)),
+        None => Ok(load::folder(&command.policy)),
     }
 }
 
@@ -196,11 +199,10 @@ fn to_stdout(artifacts: &[Artifact]) -> Result<u8, Failed> {
 }
 
 fn repair(command: &Compile) -> String {
-    let args = &command.policy;
-    let mut words = vec!["portcullis compile".to_owned(), quoted(&args.policy)];
+    let mut words = vec!["portcullis compile".to_owned(), quoted(&command.policy)];
     words.extend(command.targets.iter().map(|target| format!("-t {}", quoted(target))));
     words.extend(command.output.iter().map(|folder| format!("-o {}", quoted(folder))));
-    words.extend(args.aws_feed.iter().map(|feed| format!("--aws-feed {}", quoted(feed))));
+    words.extend(command.inputs.aws_feed.iter().map(|feed| format!("--aws-feed {}", quoted(feed))));
     let templates = command.template_dir.iter();
     words.extend(templates.map(|d| format!("--template-dir {}", quoted(&d.to_string_lossy()))));
     words.join(" ")

@@ -1,7 +1,7 @@
 //! `portcullis explain`: tells what decides a packet, in the policy and in each artifact.
 
 use super::report::{Failed, Session, failure};
-use super::{CLEAN, FAILED, Format, Global, PolicyArgs, info, load};
+use super::{CLEAN, FAILED, Format, Global, InputArgs, info, load};
 use crate::compile::{self, Explanation, Inputs};
 use crate::ir::syntax;
 use clap::Args;
@@ -9,10 +9,12 @@ use serde_json::json;
 
 #[derive(Args, Debug)]
 pub(super) struct Explain {
-    #[command(flatten)]
-    policy: PolicyArgs,
+    /// The policy file; `-` is standard input.
+    policy: String,
     /// The packet: `outbound udp 10.20.0.5:50000 -> 15.193.6.10:3478`.
     packet: String,
+    #[command(flatten)]
+    inputs: InputArgs,
 }
 
 /// Runs the command.
@@ -32,10 +34,10 @@ fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<
         let piece = command.packet.get(error.at).unwrap_or_default();
         Failed(format!("{} (at `{piece}`); {}", error.message, error.help))
     })?;
-    let feeds = load::feeds(&command.policy)?;
+    let feeds = load::feeds(&command.inputs)?;
     let templates = load::templates(None)?;
-    let policy = load::policy(&command.policy, session);
-    let source = load::source_name(&command.policy.policy);
+    let policy = load::policy(&command.policy, &command.inputs, session);
+    let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let explanation =
         policy.and_then(|policy| compile::explain(&policy, &inputs, &query, &mut session.diags));

@@ -1,6 +1,6 @@
 //! Reading a policy and its inputs from the file system.
 
-use super::PolicyArgs;
+use super::InputArgs;
 use super::report::{Failed, Session};
 use crate::compile;
 use crate::feed::{Feeds, aws};
@@ -41,8 +41,8 @@ pub(super) fn source_name(policy: &str) -> String {
 }
 
 /// Reads and decodes the policy; `None` when it has faults, which are in the session.
-pub(super) fn policy(args: &PolicyArgs, session: &mut Session) -> Option<Policy> {
-    let policy = policy::load(&args.policy, &Disk, &mut session.sources, &mut session.diags)?;
+pub(super) fn policy(path: &str, args: &InputArgs, session: &mut Session) -> Option<Policy> {
+    let policy = policy::load(path, &Disk, &mut session.sources, &mut session.diags)?;
     if let Some(day) = &args.as_of {
         compile::expired(&policy, day, &mut session.diags);
     }
@@ -50,7 +50,7 @@ pub(super) fn policy(args: &PolicyArgs, session: &mut Session) -> Option<Policy>
 }
 
 /// Reads the vendors' feeds: the snapshot that is built in, unless a file is given.
-pub(super) fn feeds(args: &PolicyArgs) -> Result<Feeds, Failed> {
+pub(super) fn feeds(args: &InputArgs) -> Result<Feeds, Failed> {
     let feeds = Feeds::bundled();
     let Some(path) = &args.aws_feed else { return Ok(feeds) };
     let bytes = fs::read(path).map_err(|error| Failed(format!("{path}: {error}")))?;

@@ -88,10 +88,7 @@ enum Command {
 
 /// The inputs that every command on a policy takes.
 #[derive(Args, Clone, Debug)]
-struct PolicyArgs {
-    /// The policy file; `-` is standard input.
-    #[arg(default_value = "policy.yaml")]
-    policy: String,
+struct InputArgs {
     /// Read the AWS address feed (`ip-ranges.json`) from a file instead of the snapshot that is built in.
     #[arg(long, value_name = "FILE")]
     aws_feed: Option<String>,

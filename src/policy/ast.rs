@@ -203,7 +203,7 @@ pub struct Rule {
 pub struct PacketTest {
     /// The action that the policy must take.
     pub expect: Spanned<Action>,
-    /// The packet as written; [`crate::ir::parse`] reads it.
+    /// The packet as written; [`crate::ir::syntax::parse`] reads it.
     pub packet: Spanned<String>,
 }
 

@@ -5,12 +5,6 @@
 //! `PORTCULLIS_REQUIRE_KERNEL=1` runs everything in full and makes a failure of every skip.
 
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "tests fail by panic and say what they skip"
-)]
-#![allow(missing_docs, unreachable_pub, reason = "nobody imports a test")]
 
 mod artifact;
 mod bench;

@@ -126,9 +126,8 @@ impl Tree<'_> {
 /// Parts sorted prefixes by as many leading bits as give at most [`WAYS`] groups. One more bit at most
 /// doubles the groups, so there are at least half as many.
 fn parted(prefixes: &[Bits]) -> Vec<&[Bits]> {
-    let groups = |length: u8| {
-        prefixes.chunk_by(move |a, b| a.shortened(length) == b.shortened(length))
-    };
+    let groups =
+        |length: u8| prefixes.chunk_by(move |a, b| a.shortened(length) == b.shortened(length));
     let mut length = match (prefixes.first(), prefixes.last()) {
         (Some(first), Some(last)) => first.common(*last).length,
         _ => 0,
@@ -150,7 +149,8 @@ mod tests {
 
     /// The longest way from the root, in chains.
     fn depth(chains: &Chains) -> usize {
-        let index: BTreeMap<_, _> = chains.iter().enumerate().map(|(i, (name, _))| (name, i)).collect();
+        let index: BTreeMap<_, _> =
+            chains.iter().enumerate().map(|(i, (name, _))| (name, i)).collect();
         let mut depths = vec![1; chains.len()];
         for (at, (_, lines)) in chains.iter().enumerate().rev() {
             for line in lines {
@@ -173,13 +173,21 @@ mod tests {
         // Everything but one address: 128 prefixes, each on a branch of its own.
         let one = u128::from_str_radix("20010db8000000000000000000000001", 16).expect("hex");
         let ladder: Vec<_> = (1..=128u8)
-            .map(|length| Bits { address: (one ^ (1 << (128 - length))) & Bits::mask(length), length })
+            .map(|length| Bits {
+                address: (one ^ (1 << (128 - length))) & Bits::mask(length),
+                length,
+            })
             .collect();
         let mut sorted = ladder.clone();
         sorted.sort_unstable();
         assert!(depth(&tree(&sorted, false)) <= DEPTH + 1);
         let many: Vec<_> = (0..10_000u32)
-            .map(|i| bits(&format!("{}/28", std::net::Ipv4Addr::from_bits(i.wrapping_mul(429_496) & !15))))
+            .map(|i| {
+                bits(&format!(
+                    "{}/28",
+                    std::net::Ipv4Addr::from_bits(i.wrapping_mul(429_496) & !15)
+                ))
+            })
             .collect::<std::collections::BTreeSet<_>>()
             .into_iter()
             .collect();

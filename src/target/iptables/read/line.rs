@@ -65,16 +65,34 @@ impl Reader<'_> {
         rest: &mut Words<'_>,
     ) -> Result<(), String> {
         let mut value = || rest.next().map(String::as_str).ok_or(format!("`{word}` of what?"));
-        let one = match word {
-            "-A" => return Ok(line.chain = Some(value()?.to_owned())),
-            "-m" => return known_match(value()?),
-            "--comment" | "--limit-burst" | "--log-prefix" => return value().map(drop),
-            "--limit" => return value().map(|_| line.limited = true),
-            "-j" | "-g" => {
-                return Ok(line.target = Some((word == "-g", value()?.to_owned())));
+        match (negated, word) {
+            (false, "-A") => line.chain = Some(value()?.to_owned()),
+            (false, "-m") => known_match(value()?)?,
+            (false, "--comment" | "--limit-burst" | "--log-prefix") => drop(value()?),
+            (false, "--limit") => {
+                value()?;
+                line.limited = true;
             }
-            "--reject-with" => return Ok(line.reject_with = Some(value()?.to_owned())),
-            "--notrack" => return Ok(line.notrack = true),
+            (false, "-j" | "-g") => line.target = Some((word == "-g", value()?.to_owned())),
+            (false, "--reject-with") => line.reject_with = Some(value()?.to_owned()),
+            (false, "--notrack") => line.notrack = true,
+            _ => {
+                let one = self.condition(line, word, negated, rest)?;
+                line.when.push(one);
+            }
+        }
+        Ok(())
+    }
+
+    fn condition(
+        &self,
+        line: &mut Line,
+        word: &str,
+        negated: bool,
+        rest: &mut Words<'_>,
+    ) -> Result<Match, String> {
+        let mut value = || rest.next().map(String::as_str).ok_or(format!("`{word}` of what?"));
+        Ok(match word {
             "-s" | "-d" => self.address(word == "-s", value()?, negated)?,
             "-i" | "-o" => self.interface(word == "-i", value()?, negated)?,
             "-p" => protocol_match(line, value()?, negated)?,
@@ -96,9 +114,7 @@ impl Reader<'_> {
             }
             "--match-set" if !negated => self.set(value()?, value()?)?,
             _ => return Err(format!("`{word}` is not understood")),
-        };
-        line.when.push(one);
-        Ok(())
+        })
     }
 
     fn address(&self, source: bool, text: &str, negated: bool) -> Result<Match, String> {
