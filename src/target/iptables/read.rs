@@ -85,22 +85,26 @@ fn hook(table: &str, chain: &str) -> Option<Hook> {
 
 /// The built-in chains that the file declares with a policy.
 fn built_in(tables: &Tables) -> Vec<Entry> {
-    let entry =
-        |((table, chain), (index, policy, place)): (&(String, String), &table::Declared)| {
-            Some((hook(table, chain)?, *index, (*policy)?, *place))
-        };
-    tables.declared.iter().filter_map(entry).collect()
+    let mut entries = Vec::new();
+    for (table, chains) in &tables.declared {
+        for (chain, (index, policy, place)) in chains {
+            let entry = hook(table, chain).zip(*policy);
+            entries.extend(entry.map(|(hook, policy)| (hook, *index, policy, *place)));
+        }
+    }
+    entries
 }
 
 /// The chains that the script hooks into built-in ones; what they return for is not the policy's.
 fn hooked(tables: &Tables, hooks: &[script::Hooked]) -> Result<Vec<Entry>, ReadError> {
-    if let Some((_, (_, _, place))) = tables.declared.iter().find(|(_, (_, p, _))| p.is_some()) {
+    let mut declared = tables.declared.values().flat_map(|chains| chains.values());
+    if let Some((_, _, place)) = declared.find(|(_, policy, _)| policy.is_some()) {
         return Err(refuse(*place, "a built-in chain is declared, which would flush it"));
     }
     let mut entries = Vec::new();
     for hooked in hooks {
-        let key = (hooked.table.clone(), hooked.chain.clone());
-        let declared = tables.declared.get(&key);
+        let chains = tables.declared.get(&hooked.table);
+        let declared = chains.and_then(|chains| chains.get(&hooked.chain));
         let (index, _, _) =
             declared.ok_or_else(|| refuse(hooked.place, "the chain is not there"))?;
         let hook = hook(&hooked.table, &hooked.builtin);

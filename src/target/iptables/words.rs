@@ -14,7 +14,11 @@ const PREFIX: usize = 15;
 
 /// The characters that may be printed: no quote, no escape, no line break, nothing that a shell expands.
 pub(super) fn safe(c: char) -> bool {
-    c.is_alphanumeric() || " !#%&'()*+,-./:<=>?@[]^_{|}~".contains(c)
+    match c {
+        '"' | '\\' | '$' | ';' | '`' => false,
+        ' '..='~' => true,
+        _ => c.is_alphanumeric(),
+    }
 }
 
 /// Gives what every name of a policy begins with.

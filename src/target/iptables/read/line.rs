@@ -8,6 +8,7 @@ use crate::net::protocol::{self, ICMP, ICMPV6, TCP};
 use crate::proof::program::{Clause, Field, Match, Place, Ranges, Then};
 use crate::proof::sets;
 use ipnet::{Ipv4Net, Ipv6Net};
+use std::borrow::Cow;
 
 /// What the lines of one file are read with.
 pub(super) struct Reader<'a> {
@@ -29,7 +30,7 @@ struct Line {
     notrack: bool,
 }
 
-type Words<'a> = std::iter::Peekable<std::slice::Iter<'a, String>>;
+type Words<'a> = std::iter::Peekable<std::slice::Iter<'a, Cow<'a, str>>>;
 
 impl Reader<'_> {
     /// Reads a rule: its chain, and what it does.
@@ -64,7 +65,8 @@ impl Reader<'_> {
         negated: bool,
         rest: &mut Words<'_>,
     ) -> Result<(), String> {
-        let mut value = || rest.next().map(String::as_str).ok_or(format!("`{word}` of what?"));
+        let mut value =
+            || rest.next().map(|word| &**word).ok_or_else(|| format!("`{word}` of what?"));
         match (negated, word) {
             (false, "-A") => line.chain = Some(value()?.to_owned()),
             (false, "-m") => known_match(value()?)?,
@@ -91,7 +93,8 @@ impl Reader<'_> {
         negated: bool,
         rest: &mut Words<'_>,
     ) -> Result<Match, String> {
-        let mut value = || rest.next().map(String::as_str).ok_or(format!("`{word}` of what?"));
+        let mut value =
+            || rest.next().map(|word| &**word).ok_or_else(|| format!("`{word}` of what?"));
         Ok(match word {
             "-s" | "-d" => self.address(word == "-s", value()?, negated)?,
             "-i" | "-o" => self.interface(word == "-i", value()?, negated)?,

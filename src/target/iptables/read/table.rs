@@ -13,8 +13,8 @@ pub(super) type Declared = (usize, Option<Verdict>, Place);
 /// The chains of every table of a file.
 #[derive(Default)]
 pub(super) struct Tables {
-    /// By table and chain.
-    pub(super) declared: BTreeMap<(String, String), Declared>,
+    /// By table, then by chain.
+    pub(super) declared: BTreeMap<String, BTreeMap<String, Declared>>,
     pub(super) chains: Vec<Chain>,
 }
 
@@ -81,8 +81,8 @@ fn declare(
         return Err(refuse(place, format!("a chain's name has at most {NAME} bytes")));
     }
     let index = first + tables.chains.len();
-    let key = (table.to_owned(), (*name).to_owned());
-    if tables.declared.insert(key, (index, policy, place)).is_some() {
+    let declared = tables.declared.entry(table.to_owned()).or_default();
+    if declared.insert((*name).to_owned(), (index, policy, place)).is_some() {
         return Err(refuse(place, format!("`{name}` is declared twice")));
     }
     tables.chains.push(Chain { name: (*name).to_owned(), clauses: Vec::new() });
@@ -97,10 +97,8 @@ fn rule(
     reader: &Reader<'_>,
     first: usize,
 ) -> Result<(), ReadError> {
-    let find = |name: &str| {
-        let key = (table.to_owned(), name.to_owned());
-        tables.declared.get(&key).map(|(index, _, _)| *index)
-    };
+    let declared = tables.declared.get(table);
+    let find = |name: &str| Some(declared?.get(name)?.0);
     let (chain, clauses) =
         reader.line(line, place, &find).map_err(|reason| refuse(place, reason))?;
     let at = find(&chain).ok_or_else(|| refuse(place, format!("there is no chain `{chain}`")))?;
