@@ -2,6 +2,7 @@
 
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;
+use crate::ir::flow::RuleSet;
 use crate::ir::{Action, Verdict, syntax};
 use crate::pass::resolve::{NamedRule, Resolved, resolve};
 use crate::policy::ast::{PacketTest, Policy, Target};
@@ -82,7 +83,7 @@ fn artifact(
             return None;
         }
     };
-    let nodes = match proven(target, &files, prover) {
+    let nodes = match proven(target, &resolved.rules, &files, prover) {
         Ok(nodes) => nodes,
         Err(diagnostic) => {
             diags.push(*diagnostic);
@@ -109,6 +110,7 @@ fn prefixes<'a>(sets: impl Iterator<Item = &'a net::IpSet>) -> usize {
 /// Reads the finished text back and decides whether it means what the policy means.
 fn proven(
     target: &Target,
+    rules: &RuleSet,
     files: &[File],
     prover: &mut Prover<'_>,
 ) -> Result<usize, Box<Diagnostic>> {
@@ -135,8 +137,11 @@ fn proven(
             let message = format!("`{}` does not mean what the policy means", spec.name);
             Err(Box::new(
                 failed(message)
-                    .note(format!("a packet that differs: {packet}"))
-                    .note(format!("the policy: {} ({policy:?})", policy.verdict()))
+                    .note(format!(
+                        "a packet that differs: {packet}, at {}",
+                        spec.placement.way(&packet)
+                    ))
+                    .note(format!("the policy: {}, by {}", policy.verdict(), policy.reason(rules)))
                     .note(format!(
                         "the artifact: {verdict}, by {}",
                         line.as_deref().unwrap_or("no rule")

@@ -203,6 +203,37 @@ fn explain_names_the_rule_and_the_line_in_each_target() {
 }
 
 #[test]
+fn a_template_of_ones_own_is_held_to_the_same_proof() {
+    let folder = folder(POLICY);
+    let templates = folder.path().join("own");
+    fs::create_dir(&templates).expect("a folder");
+    let builtin = include_str!("../templates/nftables.nft.j2");
+    let mut compile = |text: &str, args: &[&str]| {
+        fs::write(templates.join("nftables.nft.j2"), text).expect("a template");
+        let before = tree(folder.path());
+        let all = [&["compile", "-t", "edge", "--template-dir", "own"], args].concat();
+        let (code, stdout, stderr) = run(folder.path(), &all);
+        assert!(code == 0 || tree(folder.path()) == before, "something was written");
+        (code, stdout, stderr)
+    };
+    let (code, stdout, stderr) = compile(&format!("# Ours\n{builtin}"), &["-o", "-"]);
+    assert!(code == 0 && stdout.starts_with("# Ours\n# Generated"), "{stderr}");
+    let wider = builtin.replace("{%- if rule.matches %}", "{%- if false %}");
+    let (code, _, stderr) = compile(&wider, &[]);
+    assert!(code == 2 && stderr.contains("error[not-proven]"), "{stderr}");
+    assert!(stderr.contains("a packet that differs: "), "{stderr}");
+    assert!(stderr.contains("the policy: drop, by the inbound default"), "{stderr}");
+    let (code, _, stderr) =
+        compile(&builtin.replace("delete table", "flush ruleset\ndelete table"), &[]);
+    assert!(code == 2 && stderr.contains("was not understood when read back"), "{stderr}");
+    let (code, _, stderr) = compile("{{ nothing.like.it }}", &[]);
+    assert!(code == 2 && stderr.contains("error[template]"), "{stderr}");
+    fs::rename(templates.join("nftables.nft.j2"), templates.join("nft.j2")).expect("renamed");
+    let (code, _, stderr) = run(folder.path(), &["compile", "--template-dir", "own"]);
+    assert!(code == 2 && stderr.contains("nftables.nft.j2"), "{stderr}");
+}
+
+#[test]
 fn what_the_program_tells_of_itself() {
     let folder = folder(POLICY);
     for (args, part) in [

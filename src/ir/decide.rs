@@ -41,6 +41,27 @@ impl Decision {
             _ => Verdict::Accept,
         }
     }
+
+    /// Says why, in words that follow "by".
+    pub fn reason(&self, policy: &RuleSet) -> String {
+        let rule = |index: usize| {
+            let origin = policy.rules.get(index).and_then(|rule| rule.origins.first());
+            origin.map_or_else(String::new, |origin| format!("rule `{}`", origin.rule))
+        };
+        match self {
+            Decision::Ungoverned => "nothing: the policy does not speak of this packet".to_owned(),
+            Decision::Tracking(mode) => format!("the tracking stage of a {} target", mode.word()),
+            Decision::Loopback => "the host's own loopback".to_owned(),
+            Decision::Tracked => "connection tracking: its flow is known".to_owned(),
+            Decision::Invalid => "connection tracking: it fits no flow".to_owned(),
+            Decision::Baseline(name) => format!("baseline `{name}`"),
+            Decision::Return(Some(index)) => format!("the returns of {}", rule(*index)),
+            Decision::Return(None) => "the returns of a default".to_owned(),
+            Decision::Related => "the ICMP errors about allowed flows".to_owned(),
+            Decision::Rule(index, _) => rule(*index),
+            Decision::Default(way, _) => format!("the {way} default"),
+        }
+    }
 }
 
 /// Decides whether a flow may be opened by this packet in that direction: the action, and the index of

@@ -1,6 +1,7 @@
 //! Where a firewall stands, and which of its packets a policy speaks of.
 
 use super::Direction;
+use super::packet::Packet;
 
 /// Where the firewall stands.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -57,6 +58,17 @@ impl Hook {
     /// Every hook, in the order of their numbers in the proof.
     pub const ALL: [Hook; 5] =
         [Hook::Input, Hook::Output, Hook::Forward, Hook::RawPrerouting, Hook::RawOutput];
+
+    /// Gives its usual name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Hook::Input => "input",
+            Hook::Output => "output",
+            Hook::Forward => "forward",
+            Hook::RawPrerouting => "raw prerouting",
+            Hook::RawOutput => "raw output",
+        }
+    }
 
     /// Tells whether a packet at this hook has an incoming interface.
     pub fn has_incoming(self) -> bool {
@@ -116,6 +128,23 @@ impl Placement {
     /// Gives the index that stands for any interface without a name here.
     pub fn other_interface(&self) -> Interface {
         Interface::try_from(self.interfaces().len()).unwrap_or(Interface::MAX)
+    }
+
+    /// Says where a packet meets the rules: `forward, from lan0 to wan0`.
+    pub fn way(&self, packet: &Packet) -> String {
+        let name = |interface: Interface| {
+            let names = self.interfaces();
+            names.get(usize::from(interface)).map_or("another interface", |name| *name).to_owned()
+        };
+        let mut way = packet.hook.word().to_owned();
+        if packet.hook.has_incoming() {
+            way += &format!(", from {}", name(packet.incoming));
+        }
+        if packet.hook.has_outgoing() {
+            way += if packet.hook.has_incoming() { " to " } else { ", to " };
+            way += &name(packet.outgoing);
+        }
+        way
     }
 
     fn side(&self, interface: Interface) -> Option<Direction> {

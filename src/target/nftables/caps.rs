@@ -10,7 +10,7 @@ pub const CAPS: Caps = Caps {
     order: Order::FirstMatch,
     default: "host: the base chains' policy; gateway: the last rule of each direction's chain",
     deny: &[
-        ("drop", "drop"),
+        ("drop", "drop, without an answer"),
         ("reject", "TCP: reject with tcp reset; the rest: reject with icmpx admin-prohibited"),
     ],
     state: &["stateful", "stateless"],

@@ -323,40 +323,6 @@ fn a_long_list_becomes_a_few_sets() {
     nft_takes(&text);
 }
 
-#[test]
-#[ignore = "prints figures; run with --release"]
-fn figures() {
-    let profiles =
-        [((10, 10), 10), ((20, 3), 1), ((0, 0), 1), ((50, 0), 1), ((10, 10), 10), ((0, 0), 50)];
-    let sizes = profiles.iter().map(|profile| (10_000, *profile));
-    for (count, (wild, drops)) in [(1_000, profiles[0])].into_iter().chain(sizes) {
-        let filter = access_list(count, 5, wild, drops);
-        let pieces = super::pieces::pieces(&filter.inbound).expect("fine");
-        let files = artifact(&filter, &Options::default()).expect("no fault");
-        let items = super::group::arrange(&pieces).len();
-        let took = [
-            best(|| drop(super::group::arrange(&pieces))),
-            best(|| drop(artifact(&filter, &Options::default()))),
-            best(|| drop(read(&filter.placement, &files))),
-            best(|| nft_takes(&files[0].text)),
-        ];
-        let sets = files[0].text.matches("\n\tset ").count();
-        say(&format!(
-            "{count} rules, {wild:?} % wild, {drops} % drop: {items} rules, {sets} sets; arrange, generate, read, nft -c: {took:?}"
-        ));
-    }
-}
-
-/// Gives the shortest of a few runs.
-fn best(run: impl Fn()) -> std::time::Duration {
-    let timed = |_| {
-        let start = std::time::Instant::now();
-        run();
-        start.elapsed()
-    };
-    (0..7).map(timed).min().expect("seven runs")
-}
-
 /// Says something that a test runner does not swallow.
 fn say(text: &str) {
     writeln!(std::io::stderr(), "{text}").expect("standard error");

@@ -1,12 +1,13 @@
-//! The page about diagnostics is what the codes say of themselves.
+//! Pages that are made from the program are as it would make them now.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test diagnostics` writes it anew.
+//! `UPDATE_GOLDEN=1 cargo test --test docs` writes them anew.
 
 use portcullis::diag::Code;
+use portcullis::target::caps;
 use std::fmt::Write;
 use std::path::Path;
 
-fn page() -> String {
+fn diagnostics() -> String {
     let mut page = String::from(
         "# Diagnostics\n\nEvery message of Portcullis has a stable code. This page is made from the \
          program: do not edit it.\n\n| code | severity |\n|---|---|\n",
@@ -21,17 +22,15 @@ fn page() -> String {
 }
 
 #[test]
-fn the_page_lists_every_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics.md");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(&path, page()).expect("written");
+fn pages_are_as_the_program_makes_them() {
+    for (name, page) in [("diagnostics.md", diagnostics()), ("targets.md", caps::document())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &page).expect("written");
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == page, "docs/{name} is out of date: UPDATE_GOLDEN=1 writes it anew");
     }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == page(),
-        "docs/diagnostics.md is out of date: UPDATE_GOLDEN=1 writes it anew"
-    );
 }
 
 #[test]
