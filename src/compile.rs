@@ -55,10 +55,10 @@ pub fn compile(
     run_tests(policy, &resolved, &mut found);
     let mut prover = Prover::new(&resolved.rules);
     let mut artifacts = Vec::new();
-    for target in policy.targets.iter().filter(|target| wanted(&target.spec.name)) {
-        if names_are_enforced(policy, target, &resolved.named, &mut found) {
-            artifacts.extend(artifact(policy, &resolved, target, inputs, &mut prover, &mut found));
-        }
+    let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
+    resolved.named.iter().for_each(|rule| names(policy, &targets, rule, &mut found));
+    for target in targets {
+        artifacts.extend(artifact(policy, &resolved, target, inputs, &mut prover, &mut found));
     }
     let failed = found.has_errors();
     diags.append(found);
@@ -163,33 +163,23 @@ fn described(policy: &Policy, target: &Target, fault: Fault) -> Diagnostic {
     if fault.help.is_empty() { diagnostic } else { diagnostic.help(fault.help) }
 }
 
-/// Says for each rule with domain names what the target does with it; false when it can do nothing.
-fn names_are_enforced(
-    policy: &Policy,
-    target: &Target,
-    named: &[NamedRule],
-    diags: &mut Diags,
-) -> bool {
-    let mut enforced = true;
-    for rule in named {
-        let Some(written) = policy.rules.get(rule.index) else { continue };
-        let (name, id) = (&target.spec.name, &written.id.value);
-        let kind = target.spec.kind.word();
-        let diagnostic = if rule.fallback {
-            let message = format!("target `{name}`: rule `{id}` uses its fallback addresses");
-            Diagnostic::new(Code::Fallback, message)
-                .note(format!("{kind} cannot match domain names by itself"))
-        } else {
-            enforced = false;
-            let message =
-                format!("target `{name}`: {kind} cannot enforce the domain names of rule `{id}`");
-            Diagnostic::new(Code::NotExpressible, message)
-                .help("give the rule a `fallback:`, or choose addresses instead of names")
-        };
-        let diagnostic = diagnostic.at(written.to.span(), rule.domains.join(", "));
-        diags.push(at_use(diagnostic, written.used_at).at(target.name, "this target"));
-    }
-    enforced
+/// Says what the targets do with a rule that has domain names: all of them match addresses only.
+fn names(policy: &Policy, targets: &[&Target], rule: &NamedRule, diags: &mut Diags) {
+    let Some(written) = policy.rules.get(rule.index).filter(|_| !targets.is_empty()) else {
+        return;
+    };
+    let id = &written.id.value;
+    let list: Vec<_> = targets.iter().map(|target| format!("`{}`", target.spec.name)).collect();
+    let list = list.join(", ");
+    let diagnostic = if rule.fallback {
+        Diagnostic::new(Code::Fallback, format!("rule `{id}` uses its fallback addresses"))
+            .note(format!("used for {list}, which can match addresses only"))
+    } else {
+        let message = format!("the domain names of rule `{id}` cannot be enforced by {list}");
+        Diagnostic::new(Code::NotExpressible, message)
+            .help("give the rule a `fallback:`, or choose addresses instead of names")
+    };
+    diags.push(at_use(diagnostic.at(written.to.span(), rule.domains.join(", ")), written.used_at));
 }
 
 fn at_use(diagnostic: Diagnostic, used_at: Option<Span>) -> Diagnostic {
