@@ -1,7 +1,7 @@
 //! `portcullis compile`: writes the artifacts of a policy, or says which are out of date.
 
-use super::report::{Failed, Session, failure, say};
-use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, info, load, output};
+use super::report::{self, Failed, Session, print, say};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, output};
 use crate::compile::{self, Artifact, Inputs};
 use crate::diag::{Code, Diagnostic};
 use crate::policy::ast::Policy;
@@ -49,14 +49,7 @@ enum Phase {
 
 /// Runs the command.
 pub(super) fn run(command: &Compile, global: &Global) -> u8 {
-    let mut session = Session::default();
-    match attempt(command, global, &mut session) {
-        Ok(code) => code,
-        Err(Failed(message)) => {
-            session.finish(global, &json!(null));
-            failure(&message)
-        }
-    }
+    report::run(global, |session| attempt(command, global, session))
 }
 
 fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<u8, Failed> {
@@ -137,7 +130,7 @@ fn emit(
         }
     }
     session.finish(global, &json!(null));
-    if session.diags.has_errors() { Ok(FAILED) } else { Ok(info::print(&text)) }
+    if session.diags.has_errors() { Ok(FAILED) } else { Ok(print(&text)) }
 }
 
 fn deliver(
@@ -166,10 +159,10 @@ fn deliver(
     }
     session.finish(global, &results(artifacts, &plan));
     if command.diff {
-        info::print(&diff(&plan));
+        print(&diff(&plan));
     }
     if global.format == Format::Human && !command.diff {
-        info::print(&summary(artifacts, &plan, &root, writes));
+        print(&summary(artifacts, &plan, &root, writes));
     }
     if !command.check || plan.is_up_to_date() {
         return Ok(CLEAN);
@@ -191,7 +184,7 @@ fn root(command: &Compile) -> Result<PathBuf, Failed> {
 fn to_stdout(artifacts: &[Artifact]) -> Result<u8, Failed> {
     let mut files = artifacts.iter().flat_map(|artifact| &artifact.files);
     match (files.next(), files.next()) {
-        (Some(file), None) => Ok(info::print(&file.text)),
+        (Some(file), None) => Ok(print(&file.text)),
         _ => Err(Failed(
             "`-o -` prints one file: choose one target of one file with `-t`".to_owned(),
         )),

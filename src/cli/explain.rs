@@ -1,7 +1,7 @@
 //! `portcullis explain`: tells what decides a packet, in the policy and in each artifact.
 
-use super::report::{Failed, Session, failure};
-use super::{CLEAN, FAILED, Format, Global, InputArgs, info, load};
+use super::report::{self, Failed, Session, print};
+use super::{CLEAN, FAILED, Format, Global, InputArgs, load};
 use crate::compile::{self, Explanation, Inputs};
 use crate::ir::syntax;
 use clap::Args;
@@ -19,14 +19,7 @@ pub(super) struct Explain {
 
 /// Runs the command.
 pub(super) fn run(command: &Explain, global: &Global) -> u8 {
-    let mut session = Session::default();
-    match attempt(command, global, &mut session) {
-        Ok(code) => code,
-        Err(Failed(message)) => {
-            session.finish(global, &json!(null));
-            failure(&message)
-        }
-    }
+    report::run(global, |session| attempt(command, global, session))
 }
 
 fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
@@ -47,7 +40,7 @@ fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<
     };
     session.finish(global, &json!(explanation));
     if global.format == Format::Human {
-        info::print(&text(&command.packet, &explanation));
+        print(&text(&command.packet, &explanation));
     }
     Ok(CLEAN)
 }

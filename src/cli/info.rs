@@ -1,18 +1,9 @@
 //! Commands that tell of the program itself.
 
-use super::{CLEAN, FAILED, Format, Global};
-use crate::diag::Code;
+use super::report::{failure, print};
+use super::{Format, Global};
+use crate::diag::{self, Code};
 use crate::target::caps;
-use std::io::Write;
-
-/// Writes to standard output; a reader that went away (`| head`) is no failure.
-pub(super) fn print(text: &str) -> u8 {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => CLEAN,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => CLEAN,
-        Err(_) => FAILED,
-    }
-}
 
 /// Lists the kinds of firewall and what each can say.
 pub(super) fn targets(global: &Global) -> u8 {
@@ -34,10 +25,9 @@ pub(super) fn codes(code: Option<&str>) -> u8 {
     match Code::ALL.iter().find(|code| code.as_str() == wanted) {
         Some(code) => print(&format!("{code}\n\n{}\n", code.explain())),
         None => {
-            let near =
-                Code::ALL.iter().min_by_key(|code| strsim::levenshtein(code.as_str(), wanted));
-            let near = near.map(|code| code.as_str()).unwrap_or_default();
-            super::report::failure(&format!("no code `{wanted}`; did you mean `{near}`?"))
+            let near = diag::nearest(wanted, Code::ALL.iter().map(|code| code.as_str()));
+            let help = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            failure(&format!("no code `{wanted}`{help}"))
         }
     }
 }
@@ -54,6 +44,6 @@ pub(super) fn man(command: clap::Command) -> u8 {
     let mut page = Vec::new();
     match clap_mangen::Man::new(command).render(&mut page) {
         Ok(()) => print(&String::from_utf8_lossy(&page)),
-        Err(error) => super::report::failure(&error.to_string()),
+        Err(error) => failure(&error.to_string()),
     }
 }

@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
         Command::Compile(command) => compile::run(&command, global),
         Command::Explain(command) => explain::run(&command, global),
         Command::Targets => info::targets(global),
-        Command::Schema => info::print(&crate::policy::schema()),
+        Command::Schema => report::print(&crate::policy::schema()),
         Command::Codes { code } => info::codes(code.as_deref()),
         Command::Completions { shell } => info::completions(shell, &mut Cli::command()),
         Command::Man => info::man(Cli::command()),

@@ -1,6 +1,6 @@
 //! What a command says: diagnostics in the format that was asked for.
 
-use super::{Color, FAILED, Format, Global};
+use super::{CLEAN, Color, FAILED, Format, Global};
 use crate::diag::{self, Diags};
 use crate::source::SourceMap;
 use std::io::{IsTerminal, Write};
@@ -16,6 +16,18 @@ pub(super) struct Session {
     pub(super) diags: Diags,
 }
 
+/// Runs a command on a policy; what cannot be done is said after what was found.
+pub(super) fn run(global: &Global, attempt: impl FnOnce(&mut Session) -> Result<u8, Failed>) -> u8 {
+    let mut session = Session::default();
+    match attempt(&mut session) {
+        Ok(code) => code,
+        Err(Failed(message)) => {
+            session.finish(global, &serde_json::Value::Null);
+            failure(&message)
+        }
+    }
+}
+
 /// Says on standard error that something could not be done.
 pub(super) fn failure(message: &str) -> u8 {
     say(&format!("error: {message}\n"));
@@ -25,6 +37,15 @@ pub(super) fn failure(message: &str) -> u8 {
 /// Writes to standard error; nobody can be told when that fails.
 pub(super) fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes to standard output; a reader that went away (`| head`) is no failure.
+pub(super) fn print(text: &str) -> u8 {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => CLEAN,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => CLEAN,
+        Err(_) => FAILED,
+    }
 }
 
 impl Session {
@@ -42,7 +63,7 @@ impl Session {
         if global.format == Format::Human {
             say(&text);
         } else {
-            super::info::print(&text);
+            print(&text);
         }
     }
 }
