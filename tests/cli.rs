@@ -208,7 +208,7 @@ fn a_template_of_ones_own_is_held_to_the_same_proof() {
     let templates = folder.path().join("own");
     fs::create_dir(&templates).expect("a folder");
     let builtin = include_str!("../templates/nftables.nft.j2");
-    let mut compile = |text: &str, args: &[&str]| {
+    let compile = |text: &str, args: &[&str]| {
         fs::write(templates.join("nftables.nft.j2"), text).expect("a template");
         let before = tree(folder.path());
         let all = [&["compile", "-t", "edge", "--template-dir", "own"], args].concat();
