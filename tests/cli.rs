@@ -141,6 +141,18 @@ fn when_anything_fails_nothing_is_written_and_what_was_there_stays() {
 }
 
 #[test]
+fn ten_megabytes_of_nesting_are_refused_where_they_become_too_deep() {
+    const SIZE: usize = 10_000_000;
+    let deep: String = (0..2_000).map(|depth| format!("{:depth$}a:\n", "")).collect();
+    for text in ["[".repeat(SIZE), "{a: ".repeat(SIZE / 4), format!("\n{}", deep.repeat(5))] {
+        let folder = folder(&format!("policy: x\nrules: {text}\n"));
+        let (code, _, stderr) = run(folder.path(), &["compile"]);
+        assert!(code == 2 && stderr.contains("error[yaml-not-accepted]"), "{stderr}");
+        assert!(stderr.len() < 10_000, "{} bytes of explanation", stderr.len());
+    }
+}
+
+#[test]
 fn a_target_that_cannot_be_written_leaves_the_others_unwritten() {
     let folder = folder(POLICY);
     fs::create_dir_all(folder.path().join("iptables/v6.rules/in-the-way")).expect("a folder");
