@@ -11,6 +11,8 @@
     clippy::unwrap_used
 )]
 
+pub mod analysis;
+pub mod check;
 pub mod cli;
 pub mod compile;
 pub mod diag;

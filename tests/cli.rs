@@ -197,6 +197,27 @@ fn one_file_goes_to_standard_output_and_a_policy_comes_from_standard_input() {
 }
 
 #[test]
+fn check_reports_findings_and_takes_them_as_it_is_told() {
+    let folder = folder(POLICY);
+    let (code, stdout, stderr) = run(folder.path(), &["check"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(stdout, "nothing to report: 1 rules, 2 targets, each proven\n");
+    let twice = POLICY.replace("tests:", "  - { id: again, action: allow, direction: inbound, from: any, to: 10.1.0.0/16, service: tcp/443 }\ntests:");
+    fs::write(folder.path().join("policy.yaml"), twice).expect("a policy");
+    let (code, _, stderr) = run(folder.path(), &["check"]);
+    assert!(code == 1 && stderr.starts_with("warning[shadowed-rule]"), "{stderr}");
+    let (code, _, stderr) = run(folder.path(), &["check", "-D", "shadowed-rule"]);
+    assert!(code == 1 && stderr.starts_with("error[shadowed-rule]"), "{stderr}");
+    assert_eq!(run(folder.path(), &["check", "-A", "shadowed-rule"]).0, 0);
+    let (code, _, stderr) = run(folder.path(), &["check", "-A", "shadowed-rul"]);
+    assert!(code == 2 && stderr.contains("did you mean `shadowed-rule`"), "{stderr}");
+    assert_eq!(run(folder.path(), &["check", "-A", "bad-address"]).0, 2);
+    fs::write(folder.path().join("policy.yaml"), "policy: 1").expect("a policy");
+    assert_eq!(run(folder.path(), &["check"]).0, 2);
+    assert_eq!(tree(folder.path()).len(), 1, "check wrote something");
+}
+
+#[test]
 fn explain_names_the_rule_and_the_line_in_each_target() {
     let folder = folder(POLICY);
     let packet = "inbound tcp 192.0.2.1:40000 -> 10.0.0.1:443";

@@ -37,6 +37,9 @@ fn check(root: &str, loader: &dyn Loader, sources: &mut SourceMap, diags: &mut D
     let before = diags.errors();
     let compiled = compile::compile(&policy, &inputs, &|_| true, diags);
     assert!(compiled.is_none() || diags.errors() == before, "{root}: files in spite of errors");
+    if compiled.is_some() {
+        portcullis::check::check(&policy, &feeds, diags);
+    }
 }
 
 fn rendered(folder: &Path, name: &str) -> String {

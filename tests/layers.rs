@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Room, and the rooms that it may name. `lib`, `compile` and `cli` may name all.
+/// Room, and the rooms that it may name. `lib`, `compile`, `check` and `cli` may name all.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("source", &[]),
     ("diag", &["source"]),
     ("ir", &["net"]),
     ("proof", &["ir", "net"]),
+    ("analysis", &["ir", "net"]),
     ("feed", &["net"]),
     ("target", &["net", "ir", "diag", "proof"]),
     ("policy", &["net", "ir", "source", "diag", "feed", "target"]),
@@ -49,7 +50,7 @@ fn violations(room: &str, allowed: &[&str], name: &str, text: &str) -> Vec<Strin
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for named in named(line) {
-            let upper = matches!(named.as_str(), "cli" | "compile") || known(&named);
+            let upper = matches!(named.as_str(), "cli" | "check" | "compile") || known(&named);
             if upper && named != room && !allowed.contains(&named.as_str()) {
                 found.push(format!("{name}:{}: `{room}` may not name `{named}`", number + 1));
             }

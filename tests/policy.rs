@@ -290,6 +290,7 @@ mod schema {
         "arguments",
         "bad-list",
         "bidirectional",
+        "check",
         "expired",
         "faulty-expressions",
         "faulty-library",

@@ -62,6 +62,30 @@ pub fn rows(count: usize) -> Vec<Row> {
     (0..count).map(|_| row()).collect()
 }
 
+/// Draws rules in the manner of ClassBench's firewall lists: half of them have a wildcard address, many a
+/// range of ports, and a third refuses.
+fn wild_rows(count: usize) -> Vec<Row> {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut draw = |n: usize| usize::try_from(random.below(n as u64)).unwrap_or_default();
+    let mut row = || {
+        let mut side = |base: u32| match draw(10) {
+            0 => (base, 8),
+            1 => (base | low(draw(1 << 24)), 16),
+            2..=4 => (base | low(draw(1 << 24)), 24),
+            _ => (base | low(draw(1 << 24)), 32),
+        };
+        let sides = (side(0x0a00_0000), side(0xac00_0000));
+        // Never both: one such rule hides most of a list.
+        let (source, destination) = match draw(4) {
+            0 => ((0, 0), sides.1),
+            1 => (sides.0, (0, 0)),
+            _ => sides,
+        };
+        Row { allow: draw(3) != 0, source, destination, service: draw(SERVICES.len()) }
+    };
+    (0..count).map(|_| row()).collect()
+}
+
 fn low(n: usize) -> u32 {
     u32::try_from(n).unwrap_or_default()
 }
@@ -90,8 +114,17 @@ fn prefix(net: (u32, u32)) -> String {
     format!("{}/{}", std::net::Ipv4Addr::from_bits(ends(net).0), net.1)
 }
 
-/// Gives the rules as the passes see them.
+/// Gives access-list rules as the passes see them.
 pub fn rule_set(count: usize) -> RuleSet {
+    as_rules(&rows(count))
+}
+
+/// Gives firewall-list rules as the passes see them: many wildcards on both addresses.
+pub fn wild_rule_set(count: usize) -> RuleSet {
+    as_rules(&wild_rows(count))
+}
+
+fn as_rules(rows: &[Row]) -> RuleSet {
     let set = |net| {
         let (low, high) = ends(net);
         IpSet { v4: Ipv4Set::range(low, high), v6: Ipv6Set::empty() }
@@ -111,7 +144,7 @@ pub fn rule_set(count: usize) -> RuleSet {
     };
     RuleSet {
         name: "generated".to_owned(),
-        rules: rows(count).iter().enumerate().map(rule).collect(),
+        rules: rows.iter().enumerate().map(rule).collect(),
         defaults: Defaults { inbound: Action::Drop, outbound: Action::Drop },
         baseline: Baseline::Standard,
         ephemeral: PortSet::range(49152, 65535),

@@ -1,5 +1,6 @@
 //! The command line: the only room that prints, reads the environment or exits.
 
+mod check;
 mod compile;
 mod explain;
 mod info;
@@ -66,6 +67,8 @@ enum Color {
 enum Command {
     /// Write the artifacts of a policy, each proven, or say which are out of date.
     Compile(compile::Compile),
+    /// Report everything that can be wrong with a policy, and write nothing.
+    Check(check::Check),
     /// Tell what decides a packet: the rule, and the line in each target's artifact.
     Explain(explain::Explain),
     /// List the kinds of firewall and what each can say.
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
     let global = &cli.global;
     let code = match cli.command {
         Command::Compile(command) => compile::run(&command, global),
+        Command::Check(command) => check::run(&command, global),
         Command::Explain(command) => explain::run(&command, global),
         Command::Targets => info::targets(global),
         Command::Schema => report::print(&crate::policy::schema()),

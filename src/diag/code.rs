@@ -156,6 +156,15 @@ codes! {
     Expired "expired" Error
     "A rule's `expires:` day is over, judged as of the day that `--as-of` gives.\n\nAn expired rule is never dropped by itself: a deny that vanished would open traffic. Renew the day, or remove the rule."
 
+    ShadowedRule "shadowed-rule" Warning
+    "Earlier rules decide every packet of a rule, so it never matches. Found by `check`.\n\nThe message names the rules that hide it together. If it was meant to win, move it up; else remove it."
+
+    RedundantRule "redundant-rule" Warning
+    "Without a rule every packet would be decided alike, with the same log and the same replies. Found by `check`.\n\nThe message names what decides in its stead. Each rule that is reported as redundant or shadowed may be removed alone, and all of them together."
+
+    UnusedName "unused-name" Warning
+    "No rule uses a network or a service, not even through another name. Found by `check`.\n\nOften a rule was removed, or names another set than was meant. Remove it or use it."
+
     Template "template" Error
     "A template did not render: it names something that the plan does not have, or would print text that is not safe in the target's configuration.\n\nEvery string that a template prints is held against the target's safe alphabet, so that no name or comment can become configuration."
 }

@@ -178,6 +178,17 @@ impl Diags {
         &self.list
     }
 
+    /// Gives all of one code another severity; without one they are dropped.
+    pub fn set_level(&mut self, code: Code, severity: Option<Severity>) {
+        match severity {
+            Some(severity) => {
+                let found = self.list.iter_mut().filter(|d| d.code == code);
+                found.for_each(|d| d.severity = severity);
+            }
+            None => self.list.retain(|d| d.code != code),
+        }
+    }
+
     /// Moves all that another sink holds to the end of this one.
     pub fn append(&mut self, other: Diags) {
         self.list.extend(other.list);

@@ -67,12 +67,7 @@ impl Decision {
 /// Decides whether a flow may be opened by this packet in that direction: the action, and the index of
 /// the rule, or `None` for the default.
 pub fn decide_flow(policy: &RuleSet, way: Direction, packet: &Packet) -> (Action, Option<usize>) {
-    let matches = |rule: &super::flow::Rule| {
-        rule.direction == way
-            && rule.l4.contains(packet.protocol, packet.source_port, packet.destination_port)
-            && rule.source.contains(packet.source)
-            && rule.destination.contains(packet.destination)
-    };
+    let matches = |rule: &super::flow::Rule| rule.direction == way && rule.matches(packet);
     match policy.rules.iter().position(matches) {
         Some(index) => (policy.rules[index].action, Some(index)),
         None => (policy.defaults.of(way), None),

@@ -1,5 +1,6 @@
 //! Flow rules: who may open what.
 
+use super::packet::Packet;
 use super::{Action, Baseline, Direction, L4, Log, Origin};
 use crate::net::{Family, IpSet, PortSet};
 
@@ -40,6 +41,38 @@ impl Rule {
             }
         }
         (!self.source.is_empty() && !self.l4.is_empty()).then_some(self)
+    }
+
+    /// Tells whether a packet's addresses, protocol and ports match; its way and state are not looked at.
+    pub fn matches(&self, packet: &Packet) -> bool {
+        self.l4.contains(packet.protocol, packet.source_port, packet.destination_port)
+            && self.source.contains(packet.source)
+            && self.destination.contains(packet.destination)
+    }
+
+    /// Gives what this rule matches and another does not, as disjoint rules: what differs in source, then
+    /// in destination, then above.
+    pub fn without(&self, other: &Self) -> Vec<Self> {
+        if !self.overlaps(other) {
+            return vec![self.clone()];
+        }
+        let source = self.source.intersection(&other.source);
+        let destination = self.destination.intersection(&other.destination);
+        let beside = [
+            Rule { source: self.source.difference(&other.source), ..self.clone() },
+            Rule {
+                source: source.clone(),
+                destination: self.destination.difference(&other.destination),
+                ..self.clone()
+            },
+        ];
+        let above = self.l4.difference(&other.l4).into_iter().map(|l4| Rule {
+            source: source.clone(),
+            destination: destination.clone(),
+            l4,
+            ..self.clone()
+        });
+        beside.into_iter().chain(above).filter_map(Rule::normalized).collect()
     }
 
     /// Tells whether some packet is matched by both rules.

@@ -18,6 +18,8 @@ pub trait Scalar: Copy + Ord + Hash + fmt::Debug + fmt::Display + Send + Sync + 
     fn previous(self) -> Option<Self>;
     /// The same value as a `u128`.
     fn widen(self) -> u128;
+    /// A value from `low` to `high`, both included, by a number of any size.
+    fn pick(low: Self, high: Self, number: u128) -> Self;
 }
 
 macro_rules! scalar {
@@ -35,6 +37,16 @@ macro_rules! scalar {
             }
             fn widen(self) -> u128 {
                 u128::from(self)
+            }
+            fn pick(low: Self, high: Self, number: u128) -> Self {
+                let number = number.to_le_bytes();
+                let mut bytes = [0; size_of::<$t>()];
+                bytes.iter_mut().zip(number).for_each(|(byte, from)| *byte = from);
+                let number = <$t>::from_le_bytes(bytes);
+                match high.wrapping_sub(low).checked_add(1) {
+                    Some(count) => low.wrapping_add(number % count),
+                    None => number,
+                }
             }
         }
     )*};

@@ -41,31 +41,7 @@ fn without(rule: &Rule, earlier: &[&Rule]) -> Vec<Rule> {
         |other: &&&Rule| other.action != Action::Allow || other.ephemeral != rule.ephemeral;
     let mut pieces = vec![rule.clone()];
     for other in earlier.iter().filter(decides_apart).filter(|other| rule.overlaps(other)) {
-        pieces = pieces.into_iter().flat_map(|piece| subtract(piece, other)).collect();
+        pieces = pieces.into_iter().flat_map(|piece| piece.without(other)).collect();
     }
     pieces
-}
-
-/// Cuts a box out of a box: what differs in source, then in destination, then above.
-fn subtract(rule: Rule, other: &Rule) -> Vec<Rule> {
-    if !rule.overlaps(other) {
-        return vec![rule];
-    }
-    let source = rule.source.intersection(&other.source);
-    let destination = rule.destination.intersection(&other.destination);
-    let beside = [
-        Rule { source: rule.source.difference(&other.source), ..rule.clone() },
-        Rule {
-            source: source.clone(),
-            destination: rule.destination.difference(&other.destination),
-            ..rule.clone()
-        },
-    ];
-    let above = rule.l4.difference(&other.l4).into_iter().map(|l4| Rule {
-        source: source.clone(),
-        destination: destination.clone(),
-        l4,
-        ..rule.clone()
-    });
-    beside.into_iter().chain(above).filter_map(Rule::normalized).collect()
 }

@@ -1,0 +1,76 @@
+//! `portcullis check`: everything that can be wrong with a policy; writes nothing.
+
+use super::report::{self, Failed, Session, print};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
+use crate::compile::{self, Inputs};
+use crate::diag::{Code, Severity};
+use clap::Args;
+use serde_json::json;
+
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// The policy file; `-` is standard input.
+    #[arg(default_value = "policy.yaml")]
+    policy: String,
+    #[command(flatten)]
+    inputs: InputArgs,
+    #[command(flatten)]
+    levels: Levels,
+}
+
+/// How findings are taken that are not errors by themselves.
+#[derive(Args, Debug)]
+struct Levels {
+    /// Take this finding for an error.
+    #[arg(short = 'D', long, value_name = "CODE", value_parser = finding)]
+    deny: Vec<Code>,
+    /// Take this finding for a warning.
+    #[arg(short = 'W', long, value_name = "CODE", value_parser = finding)]
+    warn: Vec<Code>,
+    /// Do not report this finding.
+    #[arg(short = 'A', long, value_name = "CODE", value_parser = finding)]
+    allow: Vec<Code>,
+}
+
+/// A code whose level may be chosen: what is an error by itself stays one.
+fn finding(text: &str) -> Result<Code, String> {
+    let open = || Code::ALL.iter().filter(|code| code.severity() != Severity::Error);
+    let names = || open().map(|code| code.as_str());
+    open().copied().find(|code| code.as_str() == text).ok_or_else(|| {
+        crate::diag::suggestion(text, names().collect::<Vec<_>>())
+            .unwrap_or_else(|| "no such finding".to_owned())
+    })
+}
+
+/// Runs the command.
+pub(super) fn run(command: &Check, global: &Global) -> u8 {
+    report::run(global, |session| attempt(command, global, session))
+}
+
+fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs)?;
+    let templates = load::templates(None)?;
+    let Some(policy) = load::policy(&command.policy, &command.inputs, session) else {
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    let source = load::source_name(&command.policy);
+    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
+    let diags = &mut session.diags;
+    let compiled = compile::compile(&policy, &inputs, &|_| true, diags);
+    crate::check::check(&policy, &feeds, diags);
+    for (codes, severity) in [
+        (&command.levels.deny, Some(Severity::Error)),
+        (&command.levels.warn, Some(Severity::Warning)),
+        (&command.levels.allow, None),
+    ] {
+        codes.iter().for_each(|code| diags.set_level(*code, severity));
+    }
+    let findings = diags.list().iter().any(|d| d.severity != Severity::Note);
+    session.finish(global, &json!({ "findings": findings }));
+    if global.format == Format::Human && !findings {
+        let (rules, targets) = (policy.rules.len(), compiled.map_or(0, |list| list.len()));
+        print(&format!("nothing to report: {rules} rules, {targets} targets, each proven\n"));
+    }
+    Ok(if findings { FINDINGS } else { CLEAN })
+}
