@@ -1,13 +1,11 @@
 //! The proof alone: a faithful program of a large generated rule set.
 
 mod support;
-#[path = "../tests/common/translate.rs"]
-mod translate;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis::ir::{Placement, StateMode};
 use portcullis::pass;
-use portcullis::proof::Prover;
+use portcullis::proof::{Prover, of_filter};
 
 fn proof(c: &mut Criterion) {
     let mut group = c.benchmark_group("proof");
@@ -16,7 +14,7 @@ fn proof(c: &mut Criterion) {
         let policy = support::rule_set(count);
         for state in [StateMode::Stateful, StateMode::Stateless] {
             let filter = pass::filter(&policy, &Placement::Host, state);
-            let program = translate::program(&filter);
+            let program = of_filter(&filter);
             group.bench_function(format!("{count}-{}", state.word()), |b| {
                 b.iter(|| {
                     Prover::new(&policy).prove(&Placement::Host, state, &program).expect("proven")

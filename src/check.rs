@@ -86,6 +86,8 @@ fn names(policy: &Policy, diags: &mut Diags) {
         used.network(policy, &rule.to);
         used.service(policy, &rule.service);
     }
+    let members = policy.targets.iter().filter_map(|target| target.members.as_ref());
+    members.for_each(|expr| used.network(policy, expr));
     let networks = policy.networks.iter().map(|(name, network)| ("network", name, network.name));
     let services = policy.services.iter().map(|(name, service)| ("service", name, service.name));
     for (kind, name, span) in networks.chain(services) {

@@ -319,8 +319,11 @@ mod schema {
         "resolve-feed",
         "resolve-source-ports",
         "resolve-unknown-names",
+        "target-acl",
+        "target-acl-quota",
         "target-domains",
         "target-log-prefix",
+        "target-wider",
         "unknown-builtin",
         "used-twice",
     ];

@@ -3,12 +3,14 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Edges, translate};
-use portcullis::ir::flow::RuleSet;
-use portcullis::ir::{Action, Placement, StateMode, decide};
+use common::Edges;
+use portcullis::ir::flow::{Defaults, RuleSet};
+use portcullis::ir::packet::Sight;
+use portcullis::ir::{Action, Baseline, Placement, StateMode, Verdict, decide};
+use portcullis::net::PortSet;
 use portcullis::pass;
-use portcullis::proof::program::{Chain, Match, Then};
-use portcullis::proof::{Failure, Program, Prover};
+use portcullis::proof::program::{Chain, Clause, Field, Match, Place, Then};
+use portcullis::proof::{Claim, Failure, Program, Prover, of_filter};
 use proptest::prelude::*;
 
 /// The proof's answer, checked with packets: a witness must differ, and where there is none no packet may.
@@ -32,7 +34,7 @@ fn check(
             prop_assert_ne!(program.decide(&packet).0, meaning(&packet), "no witness: {}", packet);
             Ok(false)
         }
-        Err(Failure::Budget) => Err(TestCaseError::fail("the budget is spent")),
+        Err(failure) => Err(TestCaseError::fail(format!("{failure:?}"))),
     }
 }
 
@@ -45,7 +47,7 @@ proptest! {
         (placement, state) in common::mode(),
         seed in any::<u64>(),
     ) {
-        let program = translate::program(&pass::filter(&policy, &placement, state));
+        let program = of_filter(&pass::filter(&policy, &placement, state));
         prop_assert!(program.check().is_ok());
         prop_assert!(check(&policy, &placement, state, &program, seed)?, "refused what is right");
     }
@@ -57,7 +59,7 @@ proptest! {
         (chain, clause, condition, how) in (1usize..3, any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0usize..5),
         seed in any::<u64>(),
     ) {
-        let mut program = translate::program(&pass::filter(&policy, &placement, state));
+        let mut program = of_filter(&pass::filter(&policy, &placement, state));
         let clauses = &mut program.chains[chain].clauses;
         let at = clause.index(clauses.len());
         match how {
@@ -83,7 +85,7 @@ proptest! {
         cuts in proptest::collection::vec((1usize..3, any::<prop::sample::Index>(), 0usize..4), 1..4),
         seed in any::<u64>(),
     ) {
-        let mut program = translate::program(&pass::filter(&policy, &placement, state));
+        let mut program = of_filter(&pass::filter(&policy, &placement, state));
         for (chain, at, how) in cuts {
             let at = at.index(program.chains[chain].clauses.len());
             split(&mut program, chain, at, how);
@@ -153,4 +155,87 @@ fn an_empty_artifact_is_not_a_policy() {
     let result =
         Prover::new(&policy).prove(&Placement::Host, StateMode::Stateful, &Program::default());
     assert!(matches!(result, Err(Failure::Different { .. })));
+}
+
+/// A firewall that looks at nothing more than it must.
+const BLIND: Sight =
+    Sight { source_ports: false, tcp_flags: false, hop_limit: false, link: true, behind: None };
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn what_was_declared_is_proven_and_nothing_else(
+        policy in common::rule_set(),
+        (placement, state) in common::mode(),
+        seed in any::<u64>(),
+    ) {
+        let planned = pass::filter_for(&policy, &placement, state, &BLIND);
+        // A rule that refuses by source ports cannot be said.
+        if !planned.unsayable.is_empty() {
+            return Ok(());
+        }
+        let (filter, report) = (planned.filter, planned.report);
+        let program = of_filter(&filter);
+        let claim = Claim { placement: &placement, state, unseen: &[], declared: Some(&filter) };
+        let mut prover = Prover::new(&policy);
+        prop_assert!(prover.prove_claim(&claim, &program).is_ok(), "refused what was declared");
+        let beyond = prover.prove_claim(&claim, &program).ok().and_then(|proof| proof.beyond);
+        for packet in Edges::of(&policy, &placement).packets(seed, 300) {
+            let meant = decide(&policy, &placement, state, &packet).verdict();
+            let done = filter.verdict(&packet);
+            prop_assert!(meant != Verdict::Accept || done == meant, "narrower: {packet}");
+            prop_assert!(meant == done || beyond.is_some(), "wider in silence: {packet}");
+            prop_assert!(beyond.is_none() || !report.is_empty(), "wider without a report");
+        }
+        if let Some(packet) = beyond {
+            prop_assert_eq!(filter.verdict(&packet), Verdict::Accept, "{}", packet);
+            let meant = decide(&policy, &placement, state, &packet).verdict();
+            prop_assert_ne!(meant, Verdict::Accept, "{}", packet);
+        }
+        // The exact artifact is not what was declared, unless both mean the same.
+        let exact = of_filter(&pass::filter(&policy, &placement, state));
+        match prover.prove_claim(&claim, &exact) {
+            Ok(_) => prop_assert!(prover.prove(&placement, state, &program).is_ok()),
+            Err(Failure::NotAsDeclared { packet, declared, artifact }) => {
+                prop_assert_ne!(declared, artifact.0, "no witness: {}", packet);
+            }
+            Err(other) => prop_assert!(false, "{other:?}"),
+        }
+        // Nor may it cut off more than it lets in.
+        let shut = Program { bases: vec![], chains: vec![] };
+        if let Err(Failure::Different { packet, policy, .. }) = prover.prove_claim(&claim, &shut) {
+            prop_assert_eq!(policy.verdict(), Verdict::Accept, "{}", packet);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_claimed_of_packets_that_are_not_seen() {
+    let policy = RuleSet {
+        name: "shut".to_owned(),
+        rules: Vec::new(),
+        defaults: Defaults { inbound: Action::Drop, outbound: Action::Drop },
+        baseline: Baseline::None,
+        ephemeral: PortSet::all(),
+    };
+    let (placement, state) = (Placement::Host, StateMode::Stateless);
+    let field = |field, value: u32| Match::Field(field, vec![(value, value)]);
+    let drop_all = pass::filter(&policy, &placement, state);
+    let mut program = of_filter(&drop_all);
+    let open = Clause {
+        when: vec![field(Field::Protocol, 17), field(Field::DestinationPort, 68)],
+        then: Then::Decide(Verdict::Accept),
+        place: Place::default(),
+    };
+    program.chains[1].clauses.insert(0, open.clone());
+    let unseen = [open.when];
+    let mut prover = Prover::new(&policy);
+    let claim = Claim { placement: &placement, state, unseen: &unseen, declared: None };
+    assert!(prover.prove_claim(&claim, &program).is_ok());
+    let all = Claim { unseen: &[], ..claim };
+    let Err(Failure::Different { packet, .. }) = prover.prove_claim(&all, &program) else {
+        panic!("an open port was not seen");
+    };
+    assert!(!claim.covers(&packet) && all.covers(&packet));
 }

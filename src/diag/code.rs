@@ -126,6 +126,12 @@ codes! {
     NotExpressible "not-expressible" Error
     "A target cannot say what a rule needs, for example a domain name where only addresses can be matched.\n\nA match that a target cannot say is never dropped. Give the rule a fallback, or leave the rule to another target."
 
+    Quota "quota" Error
+    "A policy needs more than a service lets one have: entries of a network ACL, rules of a security group.\n\nThe message says how many are needed and by which rules. Nothing is written, for the service would refuse half of it."
+
+    Wider "wider" Warning
+    "A kind of firewall cannot look at something that a rule needs (source ports, TCP flags), so its artifact lets in more than the policy.\n\nThe message shows a packet that gets in. The artifact is proven to let in exactly what was reported and all that the policy allows. Put a firewall that can look at it behind this one, or accept it."
+
     NotProven "not-proven" Error
     "The finished artifact was read back and does not mean what the policy means, or the proof did not end within its budget.\n\nNothing is written. The message shows a packet that the two sides decide differently. Please report it: this is a bug in Portcullis or in a template of your own."
 

@@ -153,6 +153,28 @@ impl Rule {
     }
 }
 
+/// What a firewall can look at, beyond protocols, destination ports, ICMP types and the other side's
+/// addresses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sight {
+    /// Source ports.
+    pub source_ports: bool,
+    /// TCP flags.
+    pub tcp_flags: bool,
+    /// TTL or hop limit.
+    pub hop_limit: bool,
+    /// Traffic that stays on a link: neighbour discovery, multicast listeners, DHCP.
+    pub link: bool,
+    /// For a firewall that cannot look at the protected side's addresses: which they are.
+    pub behind: Option<IpSet>,
+}
+
+impl Sight {
+    /// All of it.
+    pub const FULL: Sight =
+        Sight { source_ports: true, tcp_flags: true, hop_limit: true, link: true, behind: None };
+}
+
 /// What one firewall does with packets: the input of every target's plan.
 ///
 /// For a governed packet, in this order: on a host, loopback passes when `loopback` says so; on a

@@ -130,6 +130,24 @@ impl Placement {
         Interface::try_from(self.interfaces().len()).unwrap_or(Interface::MAX)
     }
 
+    /// Gives a hook and interfaces at which packets of a direction are governed; an interface that the
+    /// hook has not is 0.
+    pub fn governed(&self, way: Direction) -> (Hook, Interface, Interface) {
+        let other = self.other_interface();
+        match (self, way) {
+            (Placement::Host, Direction::Inbound) => (Hook::Input, other, 0),
+            (Placement::Host, Direction::Outbound) => (Hook::Output, 0, other),
+            (Placement::Gateway { inside, .. }, way) => {
+                let lan = 1;
+                let wan = Interface::try_from(inside.len()).unwrap_or(lan).saturating_add(1);
+                match way {
+                    Direction::Inbound => (Hook::Forward, wan, lan),
+                    Direction::Outbound => (Hook::Forward, lan, wan),
+                }
+            }
+        }
+    }
+
     /// Says where a packet meets the rules: `forward, from lan0 to wan0`.
     pub fn way(&self, packet: &Packet) -> String {
         let name = |interface: Interface| {

@@ -193,19 +193,7 @@ impl Query {
 
     /// Puts the packet at a firewall, as the first of its flow.
     pub fn at(&self, placement: &Placement, state: StateMode) -> Packet {
-        let other = placement.other_interface();
-        let (hook, incoming, outgoing) = match (placement, self.direction) {
-            (Placement::Host, Direction::Inbound) => (Hook::Input, other, 0),
-            (Placement::Host, Direction::Outbound) => (Hook::Output, 0, other),
-            (Placement::Gateway { inside, .. }, way) => {
-                let lan = 1;
-                let wan = u16::try_from(inside.len()).unwrap_or(u16::MAX).saturating_add(1);
-                match way {
-                    Direction::Inbound => (Hook::Forward, wan, lan),
-                    Direction::Outbound => (Hook::Forward, lan, wan),
-                }
-            }
-        };
+        let (hook, incoming, outgoing) = placement.governed(self.direction);
         let state = match state {
             StateMode::Stateful => State::New,
             StateMode::Stateless => State::Untracked,

@@ -8,14 +8,30 @@ pub mod aggregate;
 pub mod effective;
 pub mod resolve;
 pub mod state;
+pub mod widen;
 
 use crate::ir::flow::RuleSet;
-use crate::ir::packet::Filter;
+use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Placement, StateMode};
+use widen::Widened;
 
 /// Gives what one firewall has to do with packets so that the policy holds: lowered and merged.
 pub fn filter(policy: &RuleSet, placement: &Placement, state: StateMode) -> Filter {
-    let mut filter = state::lower(policy, placement, state);
+    merged(state::lower(policy, placement, state))
+}
+
+/// Gives the same for a firewall that cannot look at everything, and what its rules lose by that.
+pub fn filter_for(
+    policy: &RuleSet,
+    placement: &Placement,
+    state: StateMode,
+    sight: &Sight,
+) -> Widened {
+    let widened = widen::widen(state::lower(policy, placement, state), sight);
+    Widened { filter: merged(widened.filter), ..widened }
+}
+
+fn merged(mut filter: Filter) -> Filter {
     filter.inbound = aggregate::aggregate(filter.inbound);
     filter.outbound = aggregate::aggregate(filter.outbound);
     filter

@@ -11,6 +11,7 @@ use crate::net::{Family, IpSet};
 use crate::policy::ast::{self, Policy};
 use networks::{Networks, Peers};
 use services::Services;
+use std::collections::BTreeMap;
 
 /// A policy with sets for names.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Resolved {
     pub rules: RuleSet,
     /// The rules whose destination has domain names, which a target may not be able to enforce.
     pub named: Vec<NamedRule>,
+    /// The addresses behind a target, by its name, where the policy says them.
+    pub members: BTreeMap<String, IpSet>,
 }
 
 /// A rule whose destination has domain names.
@@ -42,7 +45,7 @@ pub fn resolve(policy: &Policy, feeds: &Feeds, diags: &mut Diags) -> Option<Reso
     let mut rules = Vec::with_capacity(policy.rules.len());
     let mut named = Vec::new();
     for (index, rule) in policy.rules.iter().enumerate() {
-        let source = networks.source(rule, &mut found);
+        let source = networks.addresses(&rule.from, &mut found);
         let destination = networks.peers(&rule.to, &mut found);
         let service = services.of_rule(rule, &mut found);
         if let (Some(source), Some(destination), Some(service)) = (source, destination, service) {
@@ -51,6 +54,11 @@ pub fn resolve(policy: &Policy, feeds: &Feeds, diags: &mut Diags) -> Option<Reso
                 rules.extend(flows(index, rule, &source, &destination.set, service, &mut found));
             }
         }
+    }
+    let mut members = BTreeMap::new();
+    for target in &policy.targets {
+        let set = target.members.as_ref().and_then(|expr| networks.addresses(expr, &mut found));
+        members.extend(set.map(|set| (target.spec.name.clone(), set)));
     }
     let failed = found.has_errors();
     diags.append(found);
@@ -61,7 +69,7 @@ pub fn resolve(policy: &Policy, feeds: &Feeds, diags: &mut Diags) -> Option<Reso
         baseline: policy.baseline,
         ephemeral: policy.ephemeral.clone(),
     };
-    (!failed).then_some(Resolved { rules, named })
+    (!failed).then_some(Resolved { rules, named, members })
 }
 
 fn named_rule(index: usize, to: &Peers) -> Option<NamedRule> {

@@ -214,4 +214,6 @@ pub struct Target {
     pub name: Span,
     /// What is asked for.
     pub spec: Spec,
+    /// The addresses behind it, for a kind of firewall that does not look at them.
+    pub members: Option<NetworkExpr>,
 }

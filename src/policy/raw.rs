@@ -326,7 +326,7 @@ pub(crate) struct Test {
 #[schemars(transform = super::schema::options_by_kind)]
 pub(crate) struct Target {
     /// Which firewall.
-    #[schemars(required, extend("enum" = ["nftables", "iptables"]))]
+    #[schemars(required, extend("enum" = ["nftables", "iptables", "aws-network-acl"]))]
     pub(crate) kind: Option<String>,
     /// Where it stands: on the machine itself (`host`, unless said) or between networks.
     #[schemars(extend("enum" = ["host", "gateway"]))]
@@ -337,7 +337,7 @@ pub(crate) struct Target {
     /// A gateway's interfaces to the rest.
     #[schemars(length(min = 1))]
     pub(crate) outside: Option<Vec<InterfaceName>>,
-    /// Whether it tracks connections; `stateful` unless said.
+    /// Whether it tracks connections; `stateful` unless said, where the kind has a choice.
     #[schemars(extend("enum" = ["stateful", "stateless"]))]
     pub(crate) state: Option<String>,
     /// Where it is written.
@@ -350,6 +350,16 @@ pub(crate) struct Target {
     /// iptables: own `chains` beside other rules (unless said), or the whole `table`.
     #[schemars(extend("enum" = ["chains", "table"]))]
     pub(crate) scope: Option<String>,
+    /// AWS: what the file is written in.
+    #[schemars(extend("enum" = ["terraform", "terraform-json", "cloudformation", "api-json"]))]
+    pub(crate) format: Option<String>,
+    /// AWS: the addresses of the machines behind it, which it does not look at.
+    #[expect(dead_code, reason = "decoded by key")]
+    pub(crate) members: Option<Later<Network>>,
+    /// aws-network-acl: how many entries AWS lets a direction and family have, the default deny included
+    /// (20 unless said).
+    #[schemars(range(min = 20, max = 40))]
+    pub(crate) quota: Option<u32>,
 }
 
 /// Text or several texts by key.

@@ -119,15 +119,15 @@ pub(super) fn options_by_kind(schema: &mut Schema) {
         })
     };
     let output = |pattern: &str| json!({ "properties": { "output": { "pattern": pattern } } });
+    let kind = |kind: &str, others: &[&str], more: Value| json!({ "if": when("kind", kind), "then": { "allOf": [without(others), more] } });
+    const AWS: [&str; 3] = ["format", "members", "quota"];
+    const LINUX: [&str; 4] = ["counters", "ipset", "scope", "placement"];
     let rules = json!([
-        {
-            "if": when("kind", "nftables"),
-            "then": { "allOf": [without(&["ipset", "scope"]), output("[^/]$")] }
-        },
-        {
-            "if": when("kind", "iptables"),
-            "then": { "allOf": [without(&["counters"]), output("/$")] }
-        },
+        kind("nftables", &[&AWS[..], &["ipset", "scope"]].concat(), output("[^/]$")),
+        kind("iptables", &[&AWS[..], &["counters"]].concat(), output("/$")),
+        kind("aws-network-acl", &LINUX, json!({
+            "required": ["format"], "properties": { "state": { "const": "stateless" } }
+        })),
         {
             "if": when("placement", "gateway"),
             "then": { "required": ["inside", "outside"] },

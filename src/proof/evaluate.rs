@@ -102,7 +102,8 @@ impl Program {
 /// Chains on one way, the first included: the kernel refuses more (`NFT_JUMP_STACK_SIZE`).
 const DEEPEST: usize = 16;
 
-fn all(when: &[Match], packet: &Packet) -> bool {
+/// Tells whether a packet fits a conjunction.
+pub(super) fn all(when: &[Match], packet: &Packet) -> bool {
     when.iter().all(|one| holds(one, packet))
 }
 

@@ -7,6 +7,7 @@
 mod diagram;
 mod evaluate;
 mod field;
+mod filter;
 mod meaning;
 pub mod program;
 mod ranges;
@@ -14,18 +15,23 @@ pub mod sets;
 mod translate;
 mod witness;
 
+pub use filter::of_filter;
 pub use program::Program;
 
 use crate::ir::flow::RuleSet;
+use crate::ir::packet::Filter;
 use crate::ir::{Decision, Packet, Placement, StateMode, Verdict, decide};
-use diagram::{Diagrams, Node, OverBudget};
-use program::Place;
+use diagram::{Diagrams, Node, OverBudget, terminal};
+use program::{Match, Place};
+use translate::Side;
 
 /// That an artifact means what its policy means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Proof {
     /// How many nodes the diagrams of the policy have so far, both families together.
     pub nodes: usize,
+    /// Where something else was declared: a packet that gets in beyond the policy, if any does.
+    pub beyond: Option<Packet>,
 }
 
 /// Why there is no proof.
@@ -40,8 +46,32 @@ pub enum Failure {
         /// What the artifact does, and where it says so.
         artifact: (Verdict, Option<Place>),
     },
+    /// A packet that the artifact does not decide as it was declared that it would, where a target cannot
+    /// say all that the policy says.
+    NotAsDeclared {
+        /// The packet.
+        packet: Packet,
+        /// What was declared.
+        declared: Verdict,
+        /// What the artifact does, and where it says so.
+        artifact: (Verdict, Option<Place>),
+    },
     /// The diagrams became too large: nothing is known.
     Budget,
+}
+
+/// What is claimed of an artifact.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// Where the firewall stands.
+    pub placement: &'a Placement,
+    /// Whether it tracks connections.
+    pub state: StateMode,
+    /// Packets that never come to this kind of firewall, as conjunctions: nothing is claimed of them.
+    pub unseen: &'a [Vec<Match>],
+    /// What the artifact does instead of what the policy means, where it cannot say all of that: it must do
+    /// exactly this, and let through all that the policy lets through.
+    pub declared: Option<&'a Filter>,
 }
 
 impl From<OverBudget> for Failure {
@@ -59,6 +89,21 @@ struct Known {
     state: StateMode,
     v4: Node,
     v6: Node,
+}
+
+impl Claim<'_> {
+    /// Tells whether anything is claimed of a packet.
+    pub fn covers(&self, packet: &Packet) -> bool {
+        !self.unseen.iter().any(|when| evaluate::all(when, packet))
+    }
+
+    /// Gives what is claimed to happen to a packet that it covers.
+    pub fn verdict(&self, policy: &RuleSet, packet: &Packet) -> Verdict {
+        match self.declared {
+            Some(filter) => filter.verdict(packet),
+            None => decide(policy, self.placement, self.state, packet).verdict(),
+        }
+    }
 }
 
 /// Proves the artifacts of one policy; what one proof worked out helps the next.
@@ -96,27 +141,44 @@ impl<'a> Prover<'a> {
         state: StateMode,
         program: &Program,
     ) -> Result<Proof, Failure> {
-        let (v4, v6) = self.meaning(placement, state)?;
-        let read4 = translate::program(program, placement, &mut self.v4)?;
-        let found = witness::difference(&self.v4, placement, v4, read4);
-        self.judge(placement, state, program, found)?;
-        let read6 = translate::program(program, placement, &mut self.v6)?;
-        let found = witness::difference(&self.v6, placement, v6, read6);
-        self.judge(placement, state, program, found)?;
-        Ok(Proof { nodes: self.v4.count() + self.v6.count() })
+        self.prove_claim(&Claim { placement, state, unseen: &[], declared: None }, program)
+    }
+
+    /// Decides whether what is claimed of a program holds.
+    ///
+    /// # Errors
+    /// A packet that differs, or that the budget is spent.
+    pub fn prove_claim(&mut self, claim: &Claim<'_>, program: &Program) -> Result<Proof, Failure> {
+        let (v4, v6) = self.meaning(claim.placement, claim.state)?;
+        let declared = claim.declared.map(of_filter);
+        let found = compare(claim, v4, program, declared.as_ref(), &mut self.v4)?;
+        let beyond4 = self.judge(claim, program, found)?;
+        let found = compare(claim, v6, program, declared.as_ref(), &mut self.v6)?;
+        let beyond6 = self.judge(claim, program, found)?;
+        Ok(Proof { nodes: self.v4.count() + self.v6.count(), beyond: beyond4.or(beyond6) })
     }
 
     fn judge(
         &self,
-        placement: &Placement,
-        state: StateMode,
+        claim: &Claim<'_>,
         program: &Program,
-        found: Option<Packet>,
-    ) -> Result<(), Failure> {
-        let Some(packet) = found else { return Ok(()) };
-        let policy = decide(self.policy, placement, state, &packet);
+        found: Found,
+    ) -> Result<Option<Packet>, Failure> {
+        let (packet, declared) = match found {
+            Found::Nothing(beyond) => return Ok(beyond),
+            Found::Policy(packet) => (packet, None),
+            Found::Declared(packet) => {
+                (packet, claim.declared.map(|filter| filter.verdict(&packet)))
+            }
+        };
         let artifact = program.decide(&packet);
-        Err(Failure::Different { packet, policy, artifact })
+        Err(match declared {
+            Some(declared) => Failure::NotAsDeclared { packet, declared, artifact },
+            None => {
+                let policy = decide(self.policy, claim.placement, claim.state, &packet);
+                Failure::Different { packet, policy, artifact }
+            }
+        })
     }
 
     fn meaning(
@@ -133,4 +195,44 @@ impl<'a> Prover<'a> {
         self.known.push(Known { placement: placement.clone(), state, v4, v6 });
         Ok((v4, v6))
     }
+}
+
+/// A packet that contradicts a claim.
+enum Found {
+    /// None does; a packet that gets in beyond the policy, as declared.
+    Nothing(Option<Packet>),
+    /// The policy decides it otherwise.
+    Policy(Packet),
+    /// It is not decided as declared.
+    Declared(Packet),
+}
+
+/// Holds a program against the meaning of a policy, in one family, and against what was declared.
+fn compare<V: Side>(
+    claim: &Claim<'_>,
+    meaning: Node,
+    program: &Program,
+    declared: Option<&Program>,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Found, OverBudget> {
+    let placement = claim.placement;
+    let unseen = translate::union(claim.unseen, placement, diagrams)?;
+    let meaning = diagrams.over(unseen, meaning)?;
+    let read = translate::program(program, placement, diagrams)?;
+    let read = diagrams.over(unseen, read)?;
+    let Some(declared) = declared else {
+        let found = witness::difference(diagrams, placement, meaning, read);
+        return Ok(found.map_or(Found::Nothing(None), Found::Policy));
+    };
+    // What the policy lets through, and what the artifact does with that.
+    let let_through = diagrams.guard(meaning, terminal(Verdict::Accept))?;
+    let done = diagrams.guard(meaning, read)?;
+    if let Some(packet) = witness::difference(diagrams, placement, let_through, done) {
+        return Ok(Found::Policy(packet));
+    }
+    let declared = translate::program(declared, placement, diagrams)?;
+    let declared = diagrams.over(unseen, declared)?;
+    let found = witness::difference(diagrams, placement, declared, read);
+    let beyond = || witness::difference(diagrams, placement, meaning, read);
+    Ok(found.map_or_else(|| Found::Nothing(beyond()), Found::Declared))
 }

@@ -83,20 +83,22 @@ pub(super) fn program<V: Side>(
     placement: &Placement,
     diagrams: &mut Diagrams<V>,
 ) -> Result<Node, OverBudget> {
-    let mut translator = Translator {
-        program,
-        others: placement.other_interface().into(),
-        diagrams,
-        chains: vec![None; program.chains.len()],
-        fallen: FxHashMap::default(),
-        returned: FxHashMap::default(),
-    };
+    let mut translator = Translator::new(program, placement, diagrams);
     let mut all = terminal(Verdict::Accept);
     for base in &program.bases {
         let base = translator.base(base)?;
         all = translator.diagrams.then(all, base)?;
     }
     Ok(all)
+}
+
+/// Gives the diagram that accepts the packets of a union of conjunctions, and decides no other.
+pub(super) fn union<V: Side>(
+    conjunctions: &[Vec<Match>],
+    placement: &Placement,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Node, OverBudget> {
+    Translator::new(&Program::default(), placement, diagrams).any_of(conjunctions)
 }
 
 /// Behind a jump, a chain that returned or ended has not decided.
@@ -109,7 +111,18 @@ fn leave(node: Node) -> Node {
     if node == UNDECIDED { LEFT } else { node }
 }
 
-impl<V: Side> Translator<'_, V> {
+impl<'a, V: Side> Translator<'a, V> {
+    fn new(program: &'a Program, placement: &Placement, diagrams: &'a mut Diagrams<V>) -> Self {
+        Translator {
+            program,
+            others: placement.other_interface().into(),
+            diagrams,
+            chains: vec![None; program.chains.len()],
+            fallen: FxHashMap::default(),
+            returned: FxHashMap::default(),
+        }
+    }
+
     fn base(&mut self, base: &Base) -> Result<Node, OverBudget> {
         let Some(condition) = self.condition(&base.when)? else { return Ok(UNDECIDED) };
         let chain = self.chain(base.chain)?;

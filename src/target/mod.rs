@@ -2,16 +2,18 @@
 //!
 //! This room may not know YAML or policies: it plans from [`Filter`] and reads into [`Program`].
 
+pub mod aws;
 pub mod caps;
 pub mod iptables;
 pub mod nftables;
 pub mod render;
 
 use crate::diag::Code;
-use crate::ir::packet::Filter;
+use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Origin, Placement, StateMode};
+use crate::net::IpSet;
 use crate::proof::Program;
-use crate::proof::program::Place;
+use crate::proof::program::{Match, Place};
 
 /// One artifact that a policy asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +37,8 @@ pub enum Kind {
     Nftables(nftables::Options),
     /// iptables and ip6tables: a folder with files for their `-restore` commands.
     Iptables(iptables::Options),
+    /// An AWS network ACL: one file.
+    AwsNetworkAcl(aws::acl::Options),
 }
 
 impl Kind {
@@ -43,6 +47,33 @@ impl Kind {
         match self {
             Kind::Nftables(_) => "nftables",
             Kind::Iptables(_) => "iptables",
+            Kind::AwsNetworkAcl(_) => "aws-network-acl",
+        }
+    }
+
+    /// Gives the endings of which the output must have one; none when any will do.
+    pub fn endings(&self) -> &'static [&'static str] {
+        match self {
+            Kind::Nftables(_) | Kind::Iptables(_) => &[],
+            Kind::AwsNetworkAcl(options) => options.format.endings(),
+        }
+    }
+
+    /// Gives what this kind of firewall can look at; `members` are the addresses behind it, where it does
+    /// not look at them.
+    pub fn sight(&self, members: Option<&IpSet>) -> Sight {
+        match self {
+            Kind::Nftables(_) | Kind::Iptables(_) => Sight::FULL,
+            Kind::AwsNetworkAcl(_) => aws::sight(members),
+        }
+    }
+
+    /// Gives the packets that never come to this kind of firewall, as conjunctions: nothing is claimed of
+    /// them. Only what the vendor documents, and other addresses than the members' own.
+    pub fn unseen(&self, members: Option<&IpSet>) -> Vec<Vec<Match>> {
+        match self {
+            Kind::Nftables(_) | Kind::Iptables(_) => Vec::new(),
+            Kind::AwsNetworkAcl(_) => aws::unseen(members),
         }
     }
 }
@@ -102,6 +133,9 @@ pub fn generate(
     match &spec.kind {
         Kind::Nftables(options) => nftables::generate(filter, spec, options, header, templates),
         Kind::Iptables(options) => iptables::generate(filter, spec, options, header, templates),
+        Kind::AwsNetworkAcl(options) => {
+            aws::acl::generate(filter, spec, options, header, templates)
+        }
     }
 }
 
@@ -113,5 +147,6 @@ pub fn read(spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
     match &spec.kind {
         Kind::Nftables(_) => nftables::read(&spec.placement, files),
         Kind::Iptables(options) => iptables::read(&spec.placement, options, files),
+        Kind::AwsNetworkAcl(options) => aws::acl::read(options, files),
     }
 }

@@ -4,10 +4,12 @@ use portcullis::compile::{Inputs, compile};
 use portcullis::diag::{Diags, Format, render};
 use portcullis::feed::Feeds;
 use portcullis::ir::flow::RuleSet;
+use portcullis::net::IpSet;
 use portcullis::pass::resolve::resolve;
 use portcullis::policy::{self, Loader};
 use portcullis::source::SourceMap;
 use portcullis::target::{File, Spec, render::Templates};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,8 @@ pub struct Case {
     pub name: String,
     /// What it means.
     pub rules: RuleSet,
+    /// The addresses behind a target, by its name.
+    pub members: BTreeMap<String, IpSet>,
     /// Each target and its files.
     pub artifacts: Vec<(Spec, Vec<File>)>,
 }
@@ -54,14 +58,19 @@ pub fn case(path: &Path) -> Case {
     let compiled = policy.and_then(|policy| {
         let inputs = Inputs { feeds: &feeds, templates: &Templates::default(), source: &name };
         let artifacts = compile(&policy, &inputs, &|_| true, &mut diags)?;
-        let rules = resolve(&policy, &feeds, &mut Diags::default())?.rules;
-        Some((policy, artifacts, rules))
+        let resolved = resolve(&policy, &feeds, &mut Diags::default())?;
+        Some((policy, artifacts, resolved))
     });
-    let Some((policy, artifacts, rules)) = compiled else {
+    let Some((policy, artifacts, resolved)) = compiled else {
         panic!("{}", render(diags.list(), &sources, Format::Human { color: false }));
     };
     let specs = policy.targets.iter().map(|target| target.spec.clone());
     let artifacts = specs.zip(artifacts.into_iter().map(|artifact| artifact.files)).collect();
     let folder = path.parent().and_then(Path::file_name).expect("a folder").to_string_lossy();
-    Case { name: format!("{folder}/{name}"), rules, artifacts }
+    Case {
+        name: format!("{folder}/{name}"),
+        rules: resolved.rules,
+        members: resolved.members,
+        artifacts,
+    }
 }

@@ -3,15 +3,18 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod corpus;
-pub mod translate;
 
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
+use portcullis::ir::packet::Filter;
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, Placement, RateLimit,
     State, StateMode, TimeUnit,
 };
 use portcullis::net::{Family, IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, icmp};
-use portcullis::target::{Kind, Spec, iptables, nftables};
+use portcullis::pass;
+use portcullis::proof::Claim;
+use portcullis::proof::program::Match;
+use portcullis::target::{Kind, Spec, aws, iptables, nftables};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -348,6 +351,35 @@ impl Edges {
     }
 }
 
+/// What a policy comes to at one target.
+pub struct Known {
+    /// What the target is planned from.
+    pub filter: Filter,
+    wider: bool,
+    unseen: Vec<Vec<Match>>,
+}
+
+impl Known {
+    /// Works it out; `None` when the target cannot say what the policy says.
+    pub fn of(policy: &RuleSet, spec: &Spec, members: Option<&IpSet>) -> Option<Self> {
+        let planned =
+            pass::filter_for(policy, &spec.placement, spec.state, &spec.kind.sight(members));
+        let wider = !planned.report.is_empty();
+        let known = Known { filter: planned.filter, wider, unseen: spec.kind.unseen(members) };
+        planned.unsayable.is_empty().then_some(known)
+    }
+
+    /// What is claimed of the artifact.
+    pub fn claim<'a>(&'a self, spec: &'a Spec) -> Claim<'a> {
+        Claim {
+            placement: &spec.placement,
+            state: spec.state,
+            unseen: &self.unseen,
+            declared: self.wider.then_some(&self.filter),
+        }
+    }
+}
+
 /// Every target with every set of options, at one place.
 pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
     let spec = |name: &str, kind, output: &str| Spec {
@@ -358,12 +390,27 @@ pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
         output: output.to_owned(),
     };
     let iptables = |ipset, scope| Kind::Iptables(iptables::Options { ipset, scope });
-    vec![
+    let mut specs = vec![
         spec("nftables", Kind::Nftables(nftables::Options { counters: false }), "edge.nft"),
         spec("nftables-counters", Kind::Nftables(nftables::Options { counters: true }), "edge.nft"),
         spec("iptables", iptables(false, iptables::Scope::Chains), "iptables/"),
         spec("iptables-table", iptables(false, iptables::Scope::Table), "iptables/"),
         spec("iptables-ipset", iptables(true, iptables::Scope::Chains), "iptables/"),
         spec("iptables-ipset-table", iptables(true, iptables::Scope::Table), "iptables/"),
-    ]
+    ];
+    if (placement, state) == (&Placement::Host, StateMode::Stateless) {
+        for format in FORMATS {
+            let kind = Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 40 });
+            specs.push(spec(&format!("aws-network-acl {format:?}"), kind, "acl"));
+        }
+    }
+    specs
 }
+
+/// Every format of AWS.
+pub const FORMATS: [aws::Format; 4] = [
+    aws::Format::Terraform,
+    aws::Format::TerraformJson,
+    aws::Format::CloudFormation,
+    aws::Format::Api,
+];

@@ -25,6 +25,11 @@ pub fn kinds() -> [(&'static str, Kind); 5] {
 const FOREIGN: &str = "table inet foreign { chain forward { type filter hook forward priority 0; \
                        iifname nosuch0 counter drop; }; }\n";
 
+/// Tells whether a Linux kernel runs this kind of artifact.
+pub fn runs_here(kind: &Kind) -> bool {
+    matches!(kind, Kind::Nftables(_) | Kind::Iptables(_))
+}
+
 /// Loads an artifact's files twice.
 ///
 /// # Panics
@@ -42,6 +47,7 @@ pub fn load(kind: &Kind, files: &[File]) {
     let once = || match kind {
         Kind::Nftables(_) => load_nftables(folder.path(), files),
         Kind::Iptables(options) => load_iptables(folder.path(), options, files),
+        _ => panic!("no kernel here runs {}", kind.word()),
     };
     once();
     let first = dump();

@@ -133,6 +133,7 @@ fn compile(policy: &RuleSet, kind: &Kind, placement: &Placement, state: StateMod
     let output = match kind {
         Kind::Nftables(_) => "rules.nft",
         Kind::Iptables(_) => "rules/",
+        _ => panic!("no kernel here runs {}", kind.word()),
     };
     let spec = Spec {
         name: "test".to_owned(),

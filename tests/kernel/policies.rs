@@ -1,5 +1,6 @@
 //! The policies that the kernel is asked about.
 
+use crate::artifact::runs_here;
 use crate::common::{self, corpus};
 use portcullis::compile::{Inputs, compile};
 use portcullis::diag::{Diags, Format, render};
@@ -42,9 +43,10 @@ impl Written {
         })
     }
 
-    /// Gives the targets that it asks for.
+    /// Gives the targets that it asks for and that a kernel here runs.
     pub fn targets(&self) -> Vec<Spec> {
-        self.policy.targets.iter().map(|target| target.spec.clone()).collect()
+        let specs = self.policy.targets.iter().map(|target| target.spec.clone());
+        specs.filter(|spec| runs_here(&spec.kind)).collect()
     }
 
     /// Gives the proven files of a target.

@@ -4,7 +4,7 @@ use super::{unknown, written};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::{Feeds, Selector};
 use crate::net::IpSet;
-use crate::policy::ast::{NetworkExpr, Policy, Rule, Spanned};
+use crate::policy::ast::{NetworkExpr, Policy, Spanned};
 use std::collections::BTreeMap;
 
 /// Who is meant: addresses, and domain names that no pass resolves.
@@ -52,16 +52,16 @@ impl<'a> Networks<'a> {
         }
     }
 
-    /// Resolves who may open a flow; domains are no source.
-    pub(super) fn source(&mut self, rule: &Rule, diags: &mut Diags) -> Option<IpSet> {
-        let peers = self.peers(&rule.from, diags)?;
+    /// Resolves an expression that has to be addresses: who may open a flow, or who is behind a target.
+    pub(super) fn addresses(&mut self, expr: &NetworkExpr, diags: &mut Diags) -> Option<IpSet> {
+        let peers = self.peers(expr, diags)?;
         if peers.domains.is_empty() {
             return Some(peers.set);
         }
         let message = "domain names can only be a destination";
         diags.push(
             Diagnostic::new(Code::NotExpressible, message)
-                .at(rule.from.span(), "has domain names")
+                .at(expr.span(), "has domain names")
                 .help("name the addresses that the traffic comes from"),
         );
         None

@@ -1,26 +1,45 @@
 //! Targets: which artifacts are asked for, and where they go.
 
 use super::text::{check_name, shown};
-use super::{Context, choose, table};
+use super::{Context, choose, network, table};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::ir::{Placement, StateMode};
 use crate::policy::ast::Target;
 use crate::policy::document::{Node, require, shape};
 use crate::policy::raw;
 use crate::source::Span;
-use crate::target::{Kind, Spec, iptables, nftables};
+use crate::target::{Kind, Spec, aws, iptables, nftables};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Named {
     Nftables,
     Iptables,
+    AwsNetworkAcl,
 }
 
-const KINDS: &[(&str, Named)] = &[("nftables", Named::Nftables), ("iptables", Named::Iptables)];
+const KINDS: &[(&str, Named)] = &[
+    ("nftables", Named::Nftables),
+    ("iptables", Named::Iptables),
+    ("aws-network-acl", Named::AwsNetworkAcl),
+];
 
-/// The options that only one kind has.
-const OPTIONS: &[(&str, Named)] =
-    &[("counters", Named::Nftables), ("ipset", Named::Iptables), ("scope", Named::Iptables)];
+/// The options that only some kinds have.
+const OPTIONS: &[(&str, &[Named])] = &[
+    ("counters", &[Named::Nftables]),
+    ("ipset", &[Named::Iptables]),
+    ("scope", &[Named::Iptables]),
+    ("format", &[Named::AwsNetworkAcl]),
+    ("members", &[Named::AwsNetworkAcl]),
+    ("quota", &[Named::AwsNetworkAcl]),
+    ("placement", &[Named::Nftables, Named::Iptables]),
+];
+
+const FORMATS: &[(&str, aws::Format)] = &[
+    ("terraform", aws::Format::Terraform),
+    ("terraform-json", aws::Format::TerraformJson),
+    ("cloudformation", aws::Format::CloudFormation),
+    ("api-json", aws::Format::Api),
+];
 
 const STATES: &[(&str, StateMode)] =
     &[("stateful", StateMode::Stateful), ("stateless", StateMode::Stateless)];
@@ -35,52 +54,135 @@ pub(super) fn targets(root: Node<'_>, context: &mut Context<'_>) -> Vec<Target> 
     let mut outputs = Outputs::default();
     for (name, node) in table.members() {
         let sound = check_name("target", name, &[], node.key_span(), context.diags);
-        let target = target(name, node, &mut outputs, context.diags);
+        let target = target(name, node, &mut outputs, context);
         targets.extend(context.kept(target, node).filter(|_| sound));
     }
     targets
 }
 
-fn target(name: &str, node: Node<'_>, outputs: &mut Outputs, diags: &mut Diags) -> Option<Target> {
-    let raw: raw::Target = shape(node, "a target", diags)?;
+fn target(
+    name: &str,
+    node: Node<'_>,
+    outputs: &mut Outputs,
+    context: &mut Context<'_>,
+) -> Option<Target> {
+    let raw: raw::Target = shape(node, "a target", context.diags)?;
+    let members = node.get("members").map(|part| network(part, context));
+    let diags = &mut *context.diags;
     require(node, "a target", &["kind", "output"], diags);
-    let word = |key: &str, word: &Option<String>| -> Option<(String, Span)> {
-        word.clone().map(|word| (word, node.span_of(key)))
-    };
-    let kind =
-        word("kind", &raw.kind).and_then(|(word, span)| choose("kind", &word, KINDS, span, diags));
-    let state = match word("state", &raw.state) {
-        Some((word, span)) => choose("state", &word, STATES, span, diags),
-        None => Some(StateMode::Stateful),
-    };
-    let scope = match word("scope", &raw.scope) {
-        Some((word, span)) => choose("scope", &word, SCOPES, span, diags),
-        None => Some(iptables::Scope::default()),
-    };
-    other_kinds_options(node, kind, diags);
+    let span = node.span_of("kind");
+    let named = raw.kind.as_ref().and_then(|word| choose("kind", word, KINDS, span, diags));
+    other_kinds_options(node, named, diags);
     let placement = placement(node, &raw, diags);
-    let kind = match kind? {
+    let state = state(node, &raw, named, diags);
+    let kind = kind(node, &raw, named, diags);
+    let output = raw.output?.0;
+    let sound = outputs.add(&output, kind.as_ref()?, node.span_of("output"), diags);
+    let spec =
+        Spec { name: name.to_owned(), kind: kind?, placement: placement?, state: state?, output };
+    // A member list that could not be read is a fault, not a missing list.
+    let members = match members {
+        Some(read) => Some(read?),
+        None => None,
+    };
+    sound.then_some(Target { name: node.key_span(), spec, members })
+}
+
+/// Reads whether it tracks connections; some kinds have no choice.
+fn state(
+    node: Node<'_>,
+    raw: &raw::Target,
+    kind: Option<Named>,
+    diags: &mut Diags,
+) -> Option<StateMode> {
+    let only = match kind {
+        Some(Named::AwsNetworkAcl) => Some(StateMode::Stateless),
+        _ => None,
+    };
+    let Some(word) = &raw.state else { return Some(only.unwrap_or(StateMode::Stateful)) };
+    let span = node.span_of("state");
+    let state = choose("state", word, STATES, span, diags)?;
+    match only {
+        Some(only) if only != state => {
+            let (kind, only) = (kind.map(spelled).unwrap_or_default(), only.word());
+            let message = format!("{kind} is always {only}");
+            let diagnostic = Diagnostic::new(Code::OtherKindsOption, message).at(span, "");
+            diags.push(diagnostic.help(format!("write `state: {only}`, or nothing")));
+            None
+        }
+        _ => Some(state),
+    }
+}
+
+/// Reads the kind with the options that only it has.
+fn kind(
+    node: Node<'_>,
+    raw: &raw::Target,
+    named: Option<Named>,
+    diags: &mut Diags,
+) -> Option<Kind> {
+    match named? {
         Named::Nftables => {
-            Kind::Nftables(nftables::Options { counters: raw.counters.unwrap_or(false) })
+            Some(Kind::Nftables(nftables::Options { counters: raw.counters.unwrap_or(false) }))
         }
         Named::Iptables => {
-            Kind::Iptables(iptables::Options { ipset: raw.ipset.unwrap_or(false), scope: scope? })
+            let scope = match &raw.scope {
+                Some(word) => choose("scope", word, SCOPES, node.span_of("scope"), diags),
+                None => Some(iptables::Scope::default()),
+            };
+            let ipset = raw.ipset.unwrap_or(false);
+            Some(Kind::Iptables(iptables::Options { ipset, scope: scope? }))
         }
-    };
-    let output = raw.output?.0;
-    let folder = matches!(kind, Kind::Iptables(_));
-    let sound = outputs.add(&output, folder, node.span_of("output"), diags);
-    let spec = Spec { name: name.to_owned(), kind, placement: placement?, state: state?, output };
-    sound.then_some(Target { name: node.key_span(), spec })
+        Named::AwsNetworkAcl => {
+            let format = format(node, raw, FORMATS, diags);
+            let quota = number(node, "quota", raw.quota.unwrap_or(20), 20..=40, diags);
+            Some(Kind::AwsNetworkAcl(aws::acl::Options { format: format?, quota: quota? }))
+        }
+    }
+}
+
+/// Reads the format of a kind that has several.
+fn format(
+    node: Node<'_>,
+    raw: &raw::Target,
+    formats: &[(&str, aws::Format)],
+    diags: &mut Diags,
+) -> Option<aws::Format> {
+    require(node, "an AWS target", &["format"], diags);
+    choose("format", raw.format.as_ref()?, formats, node.span_of("format"), diags)
+}
+
+/// Checks a number against the values that an option may have.
+fn number(
+    node: Node<'_>,
+    key: &str,
+    value: u32,
+    range: std::ops::RangeInclusive<u16>,
+    diags: &mut Diags,
+) -> Option<u16> {
+    let number = u16::try_from(value).ok().filter(|number| range.contains(number));
+    if number.is_none() {
+        let message = format!("`{key}` is from {} to {}", range.start(), range.end());
+        diags.push(Diagnostic::new(Code::UnknownValue, message).at(node.span_of(key), ""));
+    }
+    number
+}
+
+/// Gives a kind's word.
+fn spelled(named: Named) -> &'static str {
+    KINDS.iter().find(|(_, kind)| *kind == named).map_or("", |(name, _)| *name)
 }
 
 fn other_kinds_options(node: Node<'_>, kind: Option<Named>, diags: &mut Diags) {
     let Some(kind) = kind else { return };
-    let spelled = |named| KINDS.iter().find(|(_, k)| *k == named).map_or("", |(name, _)| *name);
-    for (option, owner) in OPTIONS {
-        if *owner != kind && node.has(option) {
-            let message =
-                format!("`{option}` is an option of {}, not of {}", spelled(*owner), spelled(kind));
+    for (option, owners) in OPTIONS {
+        if !owners.contains(&kind) && node.has(option) {
+            let owners: Vec<_> = owners.iter().map(|owner| spelled(*owner)).collect();
+            let message = format!(
+                "`{option}` is an option of {}, not of {}",
+                owners.join(" and "),
+                spelled(kind)
+            );
             let diagnostic =
                 Diagnostic::new(Code::OtherKindsOption, message).at(node.key_of(option), "");
             diags.push(diagnostic.at(node.span_of("kind"), "the kind is said here"));
@@ -169,7 +271,8 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn add(&mut self, output: &str, folder: bool, span: Span, diags: &mut Diags) -> bool {
+    fn add(&mut self, output: &str, kind: &Kind, span: Span, diags: &mut Diags) -> bool {
+        let folder = matches!(kind, Kind::Iptables(_));
         let mut refuse = |message: String, help: &str, other: Option<Span>| {
             let mut diagnostic = Diagnostic::new(Code::BadPath, message).at(span, "").help(help);
             if let Some(other) = other {
@@ -187,12 +290,13 @@ impl Outputs {
             return refuse(message, &format!("write `{output}/`"), None);
         }
         if !folder && output.ends_with('/') {
-            let message = format!("nftables writes one file, and `{output}` is a folder");
-            return refuse(
-                message,
-                &format!("write a file name, such as `{output}rules.nft`"),
-                None,
-            );
+            let message = format!("{} writes one file, and `{output}` is a folder", kind.word());
+            return refuse(message, &format!("write a file name, such as `{output}rules`"), None);
+        }
+        let endings = kind.endings();
+        if !endings.is_empty() && !endings.iter().any(|ending| output.ends_with(ending)) {
+            let message = format!("the tools that read `{output}` would not know its format");
+            return refuse(message, &format!("end it with `{}`", endings.join("` or `")), None);
         }
         // Some file systems do not tell upper from lower case.
         let parts = output.trim_end_matches('/').split('/').map(str::to_ascii_lowercase);

@@ -1,10 +1,9 @@
-//! A filter as a program, clause by clause: what an ideal target would read back.
+//! A filter as a program, clause by clause: what a target that can say everything would read back.
 
-use portcullis::ir::packet::{Filter, HopLimit, Rule, TcpFlags};
-use portcullis::ir::{Action, Direction, Hook, Path, StateMode, Verdict};
-use portcullis::net::Family;
-use portcullis::proof::Program;
-use portcullis::proof::program::{Base, Chain, Clause, Field, Match, Place, Then};
+use super::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
+use crate::ir::packet::{Filter, HopLimit, Rule, TcpFlags};
+use crate::ir::{Action, Direction, Hook, Path, StateMode, Verdict};
+use crate::net::Family;
 
 fn clause(when: Vec<Match>, then: Then) -> Clause {
     Clause { when, then, place: Place::default() }
@@ -73,7 +72,7 @@ fn chain(filter: &Filter, way: Direction) -> Chain {
 }
 
 /// Translates a filter.
-pub fn program(filter: &Filter) -> Program {
+pub fn of_filter(filter: &Filter) -> Program {
     let mut entry = Chain { name: "entry".to_owned(), clauses: Vec::new() };
     let last = filter.placement.other_interface();
     for (at, hook) in (0u32..).zip(Hook::ALL) {
@@ -118,6 +117,6 @@ pub fn program(filter: &Filter) -> Program {
         policy: Verdict::Accept,
         place: Place::default(),
     };
-    let hooks = 0..u32::try_from(Hook::ALL.len()).expect("few");
-    Program { bases: hooks.map(base).collect(), chains }
+    let bases = (0u32..).zip(Hook::ALL).map(|(at, _)| base(at));
+    Program { bases: bases.collect(), chains }
 }

@@ -1,13 +1,16 @@
 //! Compiling: from a checked policy to files that are proven, or to nothing.
 
+mod explain;
+mod prove;
+
+pub use explain::{ArtifactLine, Explanation, TargetExplanation, explain};
+
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;
-use crate::ir::flow::RuleSet;
-use crate::ir::{Action, Verdict, syntax};
+use crate::ir::syntax;
 use crate::pass::resolve::{NamedRule, Resolved, resolve};
 use crate::policy::ast::{PacketTest, Policy, Target};
-use crate::proof::program::Place;
-use crate::proof::{Failure, Prover};
+use crate::proof::{Claim, Prover};
 use crate::source::Span;
 use crate::target::{self, Fault, File, Header, render::Templates};
 use crate::{net, pass};
@@ -74,22 +77,40 @@ fn artifact(
     diags: &mut Diags,
 ) -> Option<Artifact> {
     let spec = &target.spec;
-    let filter = pass::filter(&resolved.rules, &spec.placement, spec.state);
+    let members = resolved.members.get(&spec.name);
+    let sight = spec.kind.sight(members);
+    let planned = pass::filter_for(&resolved.rules, &spec.placement, spec.state, &sight);
+    let filter = &planned.filter;
+    let refused = planned.unsayable.iter().map(|one| prove::unsayable(target, one));
+    let mut faults: Vec<_> = refused.collect();
     let header = Header { policy: policy.name.value.clone(), source: inputs.source.to_owned() };
-    let files = match target::generate(&filter, spec, &header, inputs.templates) {
+    let files = match target::generate(filter, spec, &header, inputs.templates) {
         Ok(files) => files,
-        Err(faults) => {
-            faults.into_iter().for_each(|fault| diags.push(described(policy, target, fault)));
-            return None;
+        Err(more) => {
+            faults.extend(more);
+            Vec::new()
         }
     };
-    let nodes = match proven(target, &resolved.rules, &files, prover) {
-        Ok(nodes) => nodes,
+    if !faults.is_empty() {
+        faults.into_iter().for_each(|fault| diags.push(described(policy, target, fault)));
+        return None;
+    }
+    let claim = Claim {
+        placement: &spec.placement,
+        state: spec.state,
+        unseen: &spec.kind.unseen(members),
+        declared: (!planned.report.is_empty()).then_some(filter),
+    };
+    let proof = match prove::proven(target, &resolved.rules, &claim, &files, prover) {
+        Ok(proof) => proof,
         Err(diagnostic) => {
             diags.push(*diagnostic);
             return None;
         }
     };
+    if let Some(beyond) = proof.beyond {
+        prove::wider(policy, &resolved.rules, target, &planned, beyond, diags);
+    }
     let rules = || filter.inbound.iter().chain(&filter.outbound);
     Some(Artifact {
         target: spec.name.clone(),
@@ -98,57 +119,13 @@ fn artifact(
         files,
         rules: rules().count(),
         prefixes: prefixes(rules().flat_map(|rule| [&rule.source, &rule.destination])),
-        nodes,
+        nodes: proof.nodes,
     })
 }
 
 fn prefixes<'a>(sets: impl Iterator<Item = &'a net::IpSet>) -> usize {
     let sets: rustc_hash::FxHashSet<_> = sets.filter(|set| !set.is_all()).collect();
     sets.iter().map(|set| set.prefixes().count()).sum()
-}
-
-/// Reads the finished text back and decides whether it means what the policy means.
-fn proven(
-    target: &Target,
-    rules: &RuleSet,
-    files: &[File],
-    prover: &mut Prover<'_>,
-) -> Result<usize, Box<Diagnostic>> {
-    let spec = &target.spec;
-    let failed = |message: String| {
-        Diagnostic::new(Code::NotProven, message).at(target.name, "this target").help(
-            "nothing was written; unless a template of your own did this, it is a bug: please report it",
-        )
-    };
-    let program = target::read(spec, files).map_err(|error| {
-        let file = files.get(error.place.file).map_or("", |file| &file.path);
-        let message = format!("`{}` was not understood when read back", spec.name);
-        Box::new(failed(message).note(format!("{file}:{}: {}", error.place.line, error.reason)))
-    })?;
-    match prover.prove(&spec.placement, spec.state, &program) {
-        Ok(proof) => Ok(proof.nodes),
-        Err(Failure::Budget) => Err(Box::new(failed(format!(
-            "the proof of `{}` did not end within its budget",
-            spec.name
-        )))),
-        Err(Failure::Different { packet, policy, artifact: (verdict, place) }) => {
-            let line = place.and_then(|place| line(files, place));
-            let line = line.map(|line| format!("{}:{}: {}", line.file, line.line, line.text));
-            let message = format!("`{}` does not mean what the policy means", spec.name);
-            Err(Box::new(
-                failed(message)
-                    .note(format!(
-                        "a packet that differs: {packet}, at {}",
-                        spec.placement.way(&packet)
-                    ))
-                    .note(format!("the policy: {}, by {}", policy.verdict(), policy.reason(rules)))
-                    .note(format!(
-                        "the artifact: {verdict}, by {}",
-                        line.as_deref().unwrap_or("no rule")
-                    )),
-            ))
-        }
-    }
 }
 
 /// A target's fault, at the rule that it names.
@@ -238,84 +215,6 @@ fn failed_test(policy: &Policy, resolved: &Resolved, test: &PacketTest) -> Optio
             diagnostic.note(format!("no rule matches; the {} default decides", query.direction))
         }
     })
-}
-
-/// What decides a packet that would open a flow.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Explanation {
-    /// What the policy does.
-    pub action: Action,
-    /// The id of the rule that decides; none when it is the default.
-    pub rule: Option<String>,
-    /// What each artifact does with it.
-    pub targets: Vec<TargetExplanation>,
-}
-
-/// What decides a packet in one artifact.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct TargetExplanation {
-    /// The target's name.
-    pub target: String,
-    /// What happens to the packet.
-    pub verdict: Verdict,
-    /// The line that decides, where one does.
-    pub line: Option<ArtifactLine>,
-}
-
-/// A line of an artifact.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct ArtifactLine {
-    /// The file, relative to the output's root.
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-    /// Its text, without the blanks around.
-    pub text: String,
-}
-
-/// Explains what decides a packet: the rule in the policy, and for each target the line of its artifact
-/// as read back. `None` when the policy does not compile.
-pub fn explain(
-    policy: &Policy,
-    inputs: &Inputs<'_>,
-    query: &syntax::Query,
-    diags: &mut Diags,
-) -> Option<Explanation> {
-    let resolved = resolve(policy, inputs.feeds, diags)?;
-    let (action, rule) = match query.decide(&resolved.rules) {
-        Ok(decision) => decision,
-        Err(ports) => {
-            diags.push(ambiguous(ports));
-            return None;
-        }
-    };
-    let artifacts = compile(policy, inputs, &|_| true, diags)?;
-    let origin = rule.and_then(|index| resolved.rules.rules[index].origins.first());
-    if let Some(written) = origin.and_then(|origin| policy.rules.get(origin.index?)) {
-        let message = format!("rule `{}` decides: {action}", written.id.value);
-        let note = Diagnostic::new(Code::Decision, message).at(written.span, "");
-        diags.push(at_use(note, written.used_at));
-    }
-    let targets = policy.targets.iter().zip(&artifacts).filter_map(|(target, artifact)| {
-        let packet = query.at(&target.spec.placement, target.spec.state);
-        // The artifact was read and proven a moment ago.
-        let program = target::read(&target.spec, &artifact.files).ok()?;
-        let (verdict, place) = program.decide(&packet);
-        let line = place.and_then(|place| line(&artifact.files, place));
-        Some(TargetExplanation { target: artifact.target.clone(), verdict, line })
-    });
-    Some(Explanation {
-        action,
-        rule: origin.map(|origin| origin.rule.clone()),
-        targets: targets.collect(),
-    })
-}
-
-/// The text of a line of an artifact.
-fn line(files: &[File], place: Place) -> Option<ArtifactLine> {
-    let file = files.get(place.file)?;
-    let text = file.text.lines().nth(place.line.checked_sub(1)?)?.trim();
-    Some(ArtifactLine { file: file.path.clone(), line: place.line, text: text.to_owned() })
 }
 
 fn ambiguous((one, other): (u16, u16)) -> Diagnostic {

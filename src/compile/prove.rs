@@ -1,0 +1,111 @@
+//! What the proof of an artifact says, for people.
+
+use super::at_use;
+use super::explain::line;
+use crate::diag::{Code, Diagnostic, Diags};
+use crate::ir::flow::RuleSet;
+use crate::ir::{Origin, Packet, Verdict, decide};
+use crate::pass::widen::{Unsayable, Widened};
+use crate::policy::ast::{Policy, Target};
+use crate::proof::program::Place;
+use crate::proof::{Claim, Failure, Proof, Prover};
+use crate::target::{self, Fault, File};
+
+/// Reads the finished text back and decides whether it means what the policy means.
+pub(super) fn proven(
+    target: &Target,
+    rules: &RuleSet,
+    claim: &Claim<'_>,
+    files: &[File],
+    prover: &mut Prover<'_>,
+) -> Result<Proof, Box<Diagnostic>> {
+    let spec = &target.spec;
+    let failed = |message: String| {
+        Diagnostic::new(Code::NotProven, message).at(target.name, "this target").help(
+            "nothing was written; unless a template of your own did this, it is a bug: please report it",
+        )
+    };
+    let program = target::read(spec, files).map_err(|error| {
+        let file = files.get(error.place.file).map_or("", |file| &file.path);
+        let message = format!("`{}` was not understood when read back", spec.name);
+        Box::new(failed(message).note(format!("{file}:{}: {}", error.place.line, error.reason)))
+    })?;
+    let done = |(verdict, place): (Verdict, Option<Place>)| {
+        let line = place.and_then(|place| line(files, place));
+        let line = line.map(|line| format!("{}:{}: {}", line.file, line.line, line.text));
+        format!("the artifact: {verdict}, by {}", line.as_deref().unwrap_or("no rule"))
+    };
+    let differs = |packet: &Packet| {
+        format!("a packet that differs: {packet}, at {}", spec.placement.way(packet))
+    };
+    match prover.prove_claim(claim, &program) {
+        Ok(proof) => Ok(proof),
+        Err(Failure::Budget) => Err(Box::new(failed(format!(
+            "the proof of `{}` did not end within its budget",
+            spec.name
+        )))),
+        Err(Failure::Different { packet, policy, artifact }) => Err(Box::new(
+            failed(format!("`{}` does not mean what the policy means", spec.name))
+                .note(differs(&packet))
+                .note(format!("the policy: {}, by {}", policy.verdict(), policy.reason(rules)))
+                .note(done(artifact)),
+        )),
+        Err(Failure::NotAsDeclared { packet, declared, artifact }) => Err(Box::new(
+            failed(format!("`{}` differs from the policy beyond what was reported", spec.name))
+                .note(differs(&packet))
+                .note(format!("as reported: {declared}"))
+                .note(done(artifact)),
+        )),
+    }
+}
+
+/// Says what a target's rules lose because that kind of firewall cannot look at something, with a packet
+/// that gets in; silent about rules whose packets others allow anyway. `beyond` is a packet that gets in by
+/// whichever rule.
+pub(super) fn wider(
+    policy: &Policy,
+    rules: &RuleSet,
+    target: &Target,
+    planned: &Widened,
+    beyond: Packet,
+    diags: &mut Diags,
+) {
+    let spec = &target.spec;
+    let gets_in = |packet: &&Packet| {
+        let meant = decide(rules, &spec.placement, spec.state, packet).verdict();
+        meant != Verdict::Accept && planned.filter.verdict(packet) == Verdict::Accept
+    };
+    let example = |packet: &Packet| format!("it lets in, for example, {packet}");
+    let mut said = false;
+    for widening in &planned.report {
+        let Some(packet) = widening.examples.iter().find(gets_in) else { continue };
+        let origin = widening.origins.first();
+        let name = origin.map_or_else(String::new, Origin::to_string);
+        let lost = widening.lost.join(" and ");
+        let message = format!("target `{}` is wider than the policy: {name}", spec.name);
+        let mut diagnostic = Diagnostic::new(Code::Wider, message);
+        if let Some(rule) = origin.and_then(|origin| policy.rules.get(origin.index?)) {
+            diagnostic = at_use(diagnostic.at(rule.id.span, "this rule"), rule.used_at);
+        }
+        let label = format!("{} cannot look at {lost}", spec.kind.word());
+        diags.push(diagnostic.at(target.name, label).note(example(packet)));
+        said = true;
+    }
+    if !said {
+        let message = format!("target `{}` is wider than the policy", spec.name);
+        let diagnostic = Diagnostic::new(Code::Wider, message).at(target.name, "this target");
+        diags.push(diagnostic.note(example(&beyond)));
+    }
+}
+
+/// Says that a rule refuses by something that the kind of firewall cannot look at.
+pub(super) fn unsayable(target: &Target, unsayable: &Unsayable) -> Fault {
+    let kind = target.spec.kind.word();
+    Fault {
+        code: Code::NotExpressible,
+        message: format!("{kind} cannot refuse by {}", unsayable.lost.join(" and ")),
+        origin: unsayable.origin.clone(),
+        help: "without that the rule would refuse more than the policy: leave it to another target"
+            .to_owned(),
+    }
+}

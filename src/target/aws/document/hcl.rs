@@ -1,0 +1,186 @@
+//! HCL, as Terraform reads it: blocks become the maps that they are in Terraform's JSON.
+
+use super::{DEEPEST, Node, Value, member, refuse};
+use crate::target::ReadError;
+use hcl_edit::Span;
+use hcl_edit::expr::{Expression, Object, ObjectKey, Traversal, TraversalOperator};
+use hcl_edit::structure::{Block, Body, Structure};
+
+/// Reads a file: `{ "resource": { TYPE: { NAME: {…} } }, … }`.
+pub(in super::super) fn read(text: &str) -> Result<Node, ReadError> {
+    shallow(text)?;
+    let body = hcl_edit::parser::parse_body(text).map_err(|error| {
+        let line = error.location().line();
+        refuse(line, error.message().lines().next().unwrap_or("this is no HCL").to_owned())
+    })?;
+    let reader = Reader { lines: line_starts(text) };
+    let mut root = Node { line: 1, value: Value::Map(Vec::new()) };
+    for structure in body.iter() {
+        match structure {
+            Structure::Block(block) => reader.place(&mut root, block)?,
+            Structure::Attribute(attribute) => {
+                let line = reader.line(attribute.span());
+                return Err(refuse(line, "an attribute outside a block"));
+            }
+        }
+    }
+    Ok(root)
+}
+
+/// Refuses nesting that would be deep for a parser that calls itself.
+fn shallow(text: &str) -> Result<(), ReadError> {
+    let mut depth = 0usize;
+    for (number, line) in text.lines().enumerate() {
+        for c in line.chars() {
+            match c {
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth = depth.saturating_sub(1),
+                // Operators and conditionals nest without brackets; no artifact has any.
+                '?' | '!' | '<' | '>' if !line.trim_start().starts_with('#') => {
+                    return Err(refuse(number + 1, format!("`{c}` is not expected here")));
+                }
+                _ => {}
+            }
+            if depth > DEEPEST {
+                return Err(refuse(number + 1, "this is nested too deep"));
+            }
+        }
+        if line.len() > 4_000 {
+            return Err(refuse(number + 1, "this line is too long"));
+        }
+    }
+    Ok(())
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+struct Reader {
+    lines: Vec<usize>,
+}
+
+impl Reader {
+    fn line(&self, span: Option<std::ops::Range<usize>>) -> usize {
+        let at = span.map_or(0, |span| span.start);
+        self.lines.partition_point(|start| *start <= at)
+    }
+
+    /// Puts a block where Terraform's JSON has it: below its type and its labels.
+    fn place(&self, root: &mut Node, block: &Block) -> Result<(), ReadError> {
+        let line = self.line(block.span());
+        let mut path = vec![block.ident.as_str()];
+        path.extend(block.labels.iter().map(|label| label.as_str()));
+        let mut at = root;
+        while path.len() > 1 {
+            let key = path.remove(0);
+            let Value::Map(members) = &mut at.value else {
+                return Err(refuse(line, "a block stands in another's place"));
+            };
+            let index = members.iter().position(|(known, _)| known == key);
+            let index = index.unwrap_or_else(|| {
+                members.push((key.to_owned(), Node { line, value: Value::Map(Vec::new()) }));
+                members.len() - 1
+            });
+            at = match members.get_mut(index) {
+                Some((_, node)) => node,
+                None => return Err(refuse(line, "a block without a place")),
+            };
+        }
+        let node = Node { line, value: self.body(&block.body)? };
+        match (&mut at.value, path.first()) {
+            (Value::Map(members), Some(key)) => member(members, (*key).to_owned(), node),
+            _ => Err(refuse(line, "a block without a place")),
+        }
+    }
+
+    fn body(&self, body: &Body) -> Result<Value, ReadError> {
+        let mut members = Vec::new();
+        for structure in body.iter() {
+            match structure {
+                Structure::Attribute(attribute) => {
+                    let line = self.line(attribute.span());
+                    let value = self.value(&attribute.value, line)?;
+                    member(&mut members, attribute.key.as_str().to_owned(), Node { line, value })?;
+                }
+                Structure::Block(block) => {
+                    let line = self.line(block.span());
+                    if !block.labels.is_empty() {
+                        return Err(refuse(line, "a block with labels inside another"));
+                    }
+                    let node = Node { line, value: self.body(&block.body)? };
+                    member(&mut members, block.ident.as_str().to_owned(), node)?;
+                }
+            }
+        }
+        Ok(Value::Map(members))
+    }
+
+    fn value(&self, expression: &Expression, line: usize) -> Result<Value, ReadError> {
+        Ok(match expression {
+            Expression::Null(_) => Value::Null,
+            Expression::Bool(value) => Value::Bool(*value.value()),
+            Expression::Number(number) => {
+                let number = number.value().as_i64();
+                Value::Number(number.ok_or_else(|| refuse(line, "this is no whole number"))?)
+            }
+            Expression::String(text) => Value::Text(text.value().clone()),
+            Expression::Array(items) => {
+                let item = |item: &Expression| {
+                    let line = self.line(item.span());
+                    Ok(Node { line, value: self.value(item, line)? })
+                };
+                Value::List(items.iter().map(item).collect::<Result<_, ReadError>>()?)
+            }
+            Expression::Object(object) => self.object(object, line)?,
+            Expression::Variable(name) => Value::Reference(name.as_str().to_owned()),
+            Expression::Traversal(traversal) => Value::Reference(reference(traversal, line)?),
+            Expression::UnaryOp(_) => self.negative(expression, line)?,
+            _ => return Err(refuse(line, "an expression that Terraform would evaluate")),
+        })
+    }
+
+    /// `-1`, which HCL reads as an operator on 1.
+    fn negative(&self, expression: &Expression, line: usize) -> Result<Value, ReadError> {
+        match expression {
+            Expression::UnaryOp(op)
+                if *op.operator.value() == hcl_edit::expr::UnaryOperator::Neg =>
+            {
+                match self.value(&op.expr, line)? {
+                    Value::Number(number) if number >= 0 => Ok(Value::Number(-number)),
+                    _ => Err(refuse(line, "an expression that Terraform would evaluate")),
+                }
+            }
+            _ => Err(refuse(line, "an expression that Terraform would evaluate")),
+        }
+    }
+
+    fn object(&self, object: &Object, line: usize) -> Result<Value, ReadError> {
+        let mut members = Vec::new();
+        for (key, value) in object.iter() {
+            let name = match key {
+                ObjectKey::Ident(name) => name.as_str().to_owned(),
+                ObjectKey::Expression(Expression::Variable(name)) => name.as_str().to_owned(),
+                ObjectKey::Expression(Expression::String(text)) => text.value().clone(),
+                ObjectKey::Expression(_) => return Err(refuse(line, "a key that is evaluated")),
+            };
+            let at = self.line(value.expr().span());
+            let value = self.value(value.expr(), at)?;
+            member(&mut members, name, Node { line: at, value })?;
+        }
+        Ok(Value::Map(members))
+    }
+}
+
+/// `a.b.c`, and nothing that is computed.
+fn reference(traversal: &Traversal, line: usize) -> Result<String, ReadError> {
+    let computed = || refuse(line, "a reference that is computed");
+    let Expression::Variable(first) = &traversal.expr else { return Err(computed()) };
+    let mut name = first.as_str().to_owned();
+    for operator in &traversal.operators {
+        let TraversalOperator::GetAttr(part) = operator.value() else { return Err(computed()) };
+        name.push('.');
+        name.push_str(part.as_str());
+    }
+    Ok(name)
+}

@@ -1,0 +1,201 @@
+//! Amazon Web Services: what network ACLs and security groups have in common.
+
+pub mod acl;
+mod document;
+mod services;
+
+use crate::ir::Hook;
+use crate::ir::packet::Sight;
+use crate::net::IpSet;
+use crate::proof::program::{Field, Match};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The languages in which rules are handed to AWS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// HCL for Terraform.
+    Terraform,
+    /// JSON for Terraform.
+    TerraformJson,
+    /// A CloudFormation template in YAML.
+    CloudFormation,
+    /// JSON in the shapes of the EC2 API.
+    Api,
+}
+
+impl Format {
+    /// Gives the endings that a file of this format may have.
+    pub fn endings(self) -> &'static [&'static str] {
+        match self {
+            Format::Terraform => &[".tf"],
+            Format::TerraformJson => &[".tf.json"],
+            Format::CloudFormation => &[".yaml", ".yml"],
+            Format::Api => &[".json"],
+        }
+    }
+}
+
+/// The characters that may be printed: those that AWS takes in descriptions, without any that one of the
+/// languages would evaluate or that would end a text.
+fn safe(c: char) -> bool {
+    c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;!*".contains(c)
+}
+
+/// Makes a text of safe characters, cut visibly at `most` bytes.
+fn text(text: &str, most: usize) -> String {
+    let plain = |c: char| match c {
+        _ if safe(c) => c,
+        '{' => '(',
+        '}' => ')',
+        _ => '.',
+    };
+    let text: String = text.chars().map(plain).collect();
+    match text.get(..most.saturating_sub(3)) {
+        Some(head) if text.len() > most => format!("{head}..."),
+        _ => text,
+    }
+}
+
+/// A name for Terraform and CloudFormation: letters, digits and `_`.
+fn name(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// A logical id for CloudFormation, which takes letters and digits only: each part begins with a capital.
+fn logical(text: &str) -> String {
+    let parts = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let capital = |part: &str| {
+        let mut chars = part.chars();
+        chars
+            .next()
+            .map_or_else(String::new, |c| c.to_ascii_uppercase().to_string() + chars.as_str())
+    };
+    parts.map(capital).collect()
+}
+
+/// Neither looks at source ports, TCP flags or hop limits, nor at the addresses of the machines behind it.
+pub(super) fn sight(members: Option<&IpSet>) -> Sight {
+    Sight {
+        source_ports: false,
+        tcp_flags: false,
+        hop_limit: false,
+        link: false,
+        behind: Some(members.cloned().unwrap_or_else(IpSet::all)),
+    }
+}
+
+fn one(field: Field, value: u32) -> Match {
+    Match::Field(field, vec![(value, value)])
+}
+
+fn hook(hook: Hook) -> Match {
+    let at = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
+    one(Field::Hook, u32::try_from(at).unwrap_or_default())
+}
+
+/// What never comes to either.
+///
+/// A machine's own loopback and what it forwards inside itself; other addresses than the members'; what
+/// stays on a link (neighbour and router discovery, RFC 4861; multicast listeners, RFC 2710, RFC 3810: a
+/// VPC answers and filters these itself); and what both of Amazon's user guides list as not filtered: DHCP,
+/// the Amazon DNS server, instance and task metadata, the Amazon Time Sync Service, the licence servers of
+/// Windows (docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html and vpc-network-acls.html).
+pub(super) fn unseen(members: Option<&IpSet>) -> Vec<Vec<Match>> {
+    let mut unseen = vec![
+        vec![hook(Hook::Forward)],
+        vec![hook(Hook::RawPrerouting)],
+        vec![hook(Hook::RawOutput)],
+        vec![hook(Hook::Input), one(Field::Incoming, 0)],
+        vec![hook(Hook::Output), one(Field::Outgoing, 0)],
+    ];
+    let types = |low: u32, high: u32| {
+        Match::Field(Field::DestinationPort, vec![(low << 8, high << 8 | 255)])
+    };
+    let icmpv6 = || one(Field::Protocol, 58);
+    unseen.push(vec![icmpv6(), types(133, 137), one(Field::HopLimit, 255)]);
+    unseen.push(vec![icmpv6(), types(130, 132), one(Field::HopLimit, 1)]);
+    unseen.push(vec![icmpv6(), types(143, 143), one(Field::HopLimit, 1)]);
+    for (client, server) in [(68, 67), (546, 547)] {
+        for port in [client, server] {
+            unseen.push(vec![one(Field::Protocol, 17), one(Field::DestinationPort, port)]);
+        }
+    }
+    unseen.extend(amazon_services());
+    for family in members.into_iter().flat_map(|members| {
+        let others = IpSet::all().difference(members);
+        [
+            (
+                Match::Source4(others.v4.ranges().to_vec()),
+                Match::Destination4(others.v4.ranges().to_vec()),
+            ),
+            (
+                Match::Source6(others.v6.ranges().to_vec()),
+                Match::Destination6(others.v6.ranges().to_vec()),
+            ),
+        ]
+    }) {
+        let (source, destination) = family;
+        unseen.push(vec![hook(Hook::Output), source]);
+        unseen.push(vec![hook(Hook::Input), destination]);
+    }
+    unseen
+}
+
+/// Amazon's own services on link-local addresses.
+fn amazon_services() -> Vec<Vec<Match>> {
+    let v4 = [123, 250, 251, 253, 254].map(|last| Ipv4Addr::new(169, 254, 169, last));
+    let v4 =
+        v4.into_iter().chain([Ipv4Addr::new(169, 254, 170, 2)]).map(|a| (a.to_bits(), a.to_bits()));
+    let v4: Vec<_> = v4.collect();
+    let v6 = [0x123, 0x250, 0x251, 0x253, 0x254];
+    let v6 = v6.map(|last| Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, last).to_bits());
+    let v6: Vec<_> = v6.into_iter().map(|a| (a, a)).collect();
+    vec![
+        vec![Match::Source4(v4.clone())],
+        vec![Match::Destination4(v4)],
+        vec![Match::Source6(v6.clone())],
+        vec![Match::Destination6(v6)],
+    ]
+}
+
+/// One attribute as a template lays it out.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+struct Attribute {
+    key: String,
+    /// `text` is quoted, `plain` is a number or a boolean, `reference` names another object, `map` has
+    /// members.
+    kind: &'static str,
+    value: String,
+    members: Vec<Attribute>,
+}
+
+impl Attribute {
+    fn new(key: &str, kind: &'static str, value: String, members: Vec<Attribute>) -> Self {
+        Attribute { key: key.to_owned(), kind, value, members }
+    }
+
+    fn text(key: &str, value: impl Into<String>) -> Self {
+        Self::new(key, "text", value.into(), Vec::new())
+    }
+
+    fn plain(key: &str, value: impl Into<String>) -> Self {
+        Self::new(key, "plain", value.into(), Vec::new())
+    }
+
+    fn reference(key: &str, value: impl Into<String>) -> Self {
+        Self::new(key, "reference", value.into(), Vec::new())
+    }
+
+    fn map(key: &str, members: Vec<Attribute>) -> Self {
+        Self::new(key, "map", String::new(), members)
+    }
+}
+
+/// Pads the keys of a block, as `terraform fmt` aligns the signs after them.
+fn aligned(mut attributes: Vec<Attribute>) -> Vec<Attribute> {
+    let width = attributes.iter().map(|attribute| attribute.key.len()).max().unwrap_or_default();
+    for attribute in &mut attributes {
+        attribute.key = format!("{:width$}", attribute.key);
+    }
+    attributes
+}
