@@ -322,6 +322,8 @@ mod schema {
         "target-acl",
         "target-acl-quota",
         "target-domains",
+        "target-group",
+        "target-group-quota",
         "target-log-prefix",
         "target-wider",
         "unknown-builtin",

@@ -1,6 +1,7 @@
 //! Flow rules: who may open what.
 
 use super::packet::Packet;
+use super::region;
 use super::{Action, Baseline, Direction, L4, Log, Origin};
 use crate::net::{Family, IpSet, PortSet};
 
@@ -56,23 +57,10 @@ impl Rule {
         if !self.overlaps(other) {
             return vec![self.clone()];
         }
-        let source = self.source.intersection(&other.source);
-        let destination = self.destination.intersection(&other.destination);
-        let beside = [
-            Rule { source: self.source.difference(&other.source), ..self.clone() },
-            Rule {
-                source: source.clone(),
-                destination: self.destination.difference(&other.destination),
-                ..self.clone()
-            },
-        ];
-        let above = self.l4.difference(&other.l4).into_iter().map(|l4| Rule {
-            source: source.clone(),
-            destination: destination.clone(),
-            l4,
-            ..self.clone()
-        });
-        beside.into_iter().chain(above).filter_map(Rule::normalized).collect()
+        let one = (&self.source, &self.destination, &self.l4);
+        let pieces = region::without(one, (&other.source, &other.destination, &other.l4));
+        let rule = |(source, destination, l4)| Rule { source, destination, l4, ..self.clone() };
+        pieces.into_iter().map(rule).filter_map(Rule::normalized).collect()
     }
 
     /// Tells whether some packet is matched by both rules.

@@ -11,6 +11,7 @@ mod l4;
 mod origin;
 pub mod packet;
 mod placement;
+pub(crate) mod region;
 pub mod syntax;
 
 pub use baseline::{Baseline, baseline_rules};

@@ -326,7 +326,7 @@ pub(crate) struct Test {
 #[schemars(transform = super::schema::options_by_kind)]
 pub(crate) struct Target {
     /// Which firewall.
-    #[schemars(required, extend("enum" = ["nftables", "iptables", "aws-network-acl"]))]
+    #[schemars(required, extend("enum" = ["nftables", "iptables", "aws-security-group", "aws-network-acl"]))]
     pub(crate) kind: Option<String>,
     /// Where it stands: on the machine itself (`host`, unless said) or between networks.
     #[schemars(extend("enum" = ["host", "gateway"]))]
@@ -351,15 +351,27 @@ pub(crate) struct Target {
     #[schemars(extend("enum" = ["chains", "table"]))]
     pub(crate) scope: Option<String>,
     /// AWS: what the file is written in.
-    #[schemars(extend("enum" = ["terraform", "terraform-json", "cloudformation", "api-json"]))]
+    #[schemars(extend("enum" = ["terraform", "terraform-json", "cloudformation", "ip-permissions", "api-json"]))]
     pub(crate) format: Option<String>,
     /// AWS: the addresses of the machines behind it, which it does not look at.
     #[expect(dead_code, reason = "decoded by key")]
     pub(crate) members: Option<Later<Network>>,
-    /// aws-network-acl: how many entries AWS lets a direction and family have, the default deny included
-    /// (20 unless said).
-    #[schemars(range(min = 20, max = 40))]
+    /// AWS: how many rules or entries a direction and family may have (60 a security group; 20 a network
+    /// ACL, the default deny included).
+    #[schemars(range(min = 1, max = 1000))]
     pub(crate) quota: Option<u32>,
+    /// aws-security-group: over how many groups the rules may be spread; `auto` is five.
+    pub(crate) groups: Option<Groups>,
+}
+
+/// A number of security groups, or `auto`.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Groups {
+    /// So many.
+    Number(#[schemars(range(min = 1, max = 16))] u32),
+    /// As many as an interface has unless AWS raised it.
+    Word(#[schemars(extend("enum" = ["auto"]))] String),
 }
 
 /// Text or several texts by key.

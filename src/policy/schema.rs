@@ -120,12 +120,15 @@ pub(super) fn options_by_kind(schema: &mut Schema) {
     };
     let output = |pattern: &str| json!({ "properties": { "output": { "pattern": pattern } } });
     let kind = |kind: &str, others: &[&str], more: Value| json!({ "if": when("kind", kind), "then": { "allOf": [without(others), more] } });
-    const AWS: [&str; 3] = ["format", "members", "quota"];
+    const AWS: [&str; 4] = ["format", "members", "quota", "groups"];
     const LINUX: [&str; 4] = ["counters", "ipset", "scope", "placement"];
     let rules = json!([
         kind("nftables", &[&AWS[..], &["ipset", "scope"]].concat(), output("[^/]$")),
         kind("iptables", &[&AWS[..], &["counters"]].concat(), output("/$")),
-        kind("aws-network-acl", &LINUX, json!({
+        kind("aws-security-group", &LINUX, json!({
+            "required": ["format"], "properties": { "state": { "const": "stateful" } }
+        })),
+        kind("aws-network-acl", &[&LINUX[..], &["groups"]].concat(), json!({
             "required": ["format"], "properties": { "state": { "const": "stateless" } }
         })),
         {

@@ -116,8 +116,8 @@ pub fn document() -> String {
 }
 
 /// Gives every kind's capabilities, in the order of the documentation.
-pub fn all() -> [&'static Caps; 3] {
-    [&nftables::caps::CAPS, &iptables::caps::CAPS, &aws::acl::caps::CAPS]
+pub fn all() -> [&'static Caps; 4] {
+    [&nftables::caps::CAPS, &iptables::caps::CAPS, &aws::group::caps::CAPS, &aws::acl::caps::CAPS]
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub enum Kind {
     Iptables(iptables::Options),
     /// An AWS network ACL: one file.
     AwsNetworkAcl(aws::acl::Options),
+    /// AWS security groups: one file.
+    AwsSecurityGroup(aws::group::Options),
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Kind::Nftables(_) => "nftables",
             Kind::Iptables(_) => "iptables",
             Kind::AwsNetworkAcl(_) => "aws-network-acl",
+            Kind::AwsSecurityGroup(_) => "aws-security-group",
         }
     }
 
@@ -56,6 +59,7 @@ impl Kind {
         match self {
             Kind::Nftables(_) | Kind::Iptables(_) => &[],
             Kind::AwsNetworkAcl(options) => options.format.endings(),
+            Kind::AwsSecurityGroup(options) => options.format.endings(),
         }
     }
 
@@ -64,7 +68,7 @@ impl Kind {
     pub fn sight(&self, members: Option<&IpSet>) -> Sight {
         match self {
             Kind::Nftables(_) | Kind::Iptables(_) => Sight::FULL,
-            Kind::AwsNetworkAcl(_) => aws::sight(members),
+            Kind::AwsNetworkAcl(_) | Kind::AwsSecurityGroup(_) => aws::sight(members),
         }
     }
 
@@ -73,7 +77,7 @@ impl Kind {
     pub fn unseen(&self, members: Option<&IpSet>) -> Vec<Vec<Match>> {
         match self {
             Kind::Nftables(_) | Kind::Iptables(_) => Vec::new(),
-            Kind::AwsNetworkAcl(_) => aws::unseen(members),
+            Kind::AwsNetworkAcl(_) | Kind::AwsSecurityGroup(_) => aws::unseen(members),
         }
     }
 }
@@ -136,6 +140,9 @@ pub fn generate(
         Kind::AwsNetworkAcl(options) => {
             aws::acl::generate(filter, spec, options, header, templates)
         }
+        Kind::AwsSecurityGroup(options) => {
+            aws::group::generate(filter, spec, options, header, templates)
+        }
     }
 }
 
@@ -148,5 +155,6 @@ pub fn read(spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
         Kind::Nftables(_) => nftables::read(&spec.placement, files),
         Kind::Iptables(options) => iptables::read(&spec.placement, options, files),
         Kind::AwsNetworkAcl(options) => aws::acl::read(options, files),
+        Kind::AwsSecurityGroup(options) => aws::group::read(options, files),
     }
 }

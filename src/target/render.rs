@@ -13,6 +13,13 @@ const BUILTIN: &[(&str, &str)] = &[
     ("iptables.rules.j2", include_str!("../../templates/iptables.rules.j2")),
     ("ipset.conf.j2", include_str!("../../templates/ipset.conf.j2")),
     ("iptables-apply.sh.j2", include_str!("../../templates/iptables-apply.sh.j2")),
+    ("aws-security-group.tf.j2", include_str!("../../templates/aws-security-group.tf.j2")),
+    (
+        "aws-security-group.tf.json.j2",
+        include_str!("../../templates/aws-security-group.tf.json.j2"),
+    ),
+    ("aws-security-group.yaml.j2", include_str!("../../templates/aws-security-group.yaml.j2")),
+    ("aws-security-group.json.j2", include_str!("../../templates/aws-security-group.json.j2")),
     ("aws-network-acl.tf.j2", include_str!("../../templates/aws-network-acl.tf.j2")),
     ("aws-network-acl.tf.json.j2", include_str!("../../templates/aws-network-acl.tf.json.j2")),
     ("aws-network-acl.yaml.j2", include_str!("../../templates/aws-network-acl.yaml.j2")),

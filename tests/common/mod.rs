@@ -398,8 +398,13 @@ pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
         spec("iptables-ipset", iptables(true, iptables::Scope::Chains), "iptables/"),
         spec("iptables-ipset-table", iptables(true, iptables::Scope::Table), "iptables/"),
     ];
-    if (placement, state) == (&Placement::Host, StateMode::Stateless) {
-        for format in FORMATS {
+    for format in FORMATS {
+        if (placement, state) == (&Placement::Host, StateMode::Stateful) {
+            let options = aws::group::Options { format, quota: 60, groups: 5 };
+            let kind = Kind::AwsSecurityGroup(options);
+            specs.push(spec(&format!("aws-security-group {format:?}"), kind, "group"));
+        }
+        if (placement, state) == (&Placement::Host, StateMode::Stateless) {
             let kind = Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 40 });
             specs.push(spec(&format!("aws-network-acl {format:?}"), kind, "acl"));
         }

@@ -14,12 +14,14 @@ use crate::target::{Kind, Spec, aws, iptables, nftables};
 enum Named {
     Nftables,
     Iptables,
+    AwsSecurityGroup,
     AwsNetworkAcl,
 }
 
 const KINDS: &[(&str, Named)] = &[
     ("nftables", Named::Nftables),
     ("iptables", Named::Iptables),
+    ("aws-security-group", Named::AwsSecurityGroup),
     ("aws-network-acl", Named::AwsNetworkAcl),
 ];
 
@@ -28,18 +30,22 @@ const OPTIONS: &[(&str, &[Named])] = &[
     ("counters", &[Named::Nftables]),
     ("ipset", &[Named::Iptables]),
     ("scope", &[Named::Iptables]),
-    ("format", &[Named::AwsNetworkAcl]),
-    ("members", &[Named::AwsNetworkAcl]),
-    ("quota", &[Named::AwsNetworkAcl]),
+    ("format", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
+    ("members", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
+    ("quota", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
+    ("groups", &[Named::AwsSecurityGroup]),
     ("placement", &[Named::Nftables, Named::Iptables]),
 ];
 
-const FORMATS: &[(&str, aws::Format)] = &[
-    ("terraform", aws::Format::Terraform),
-    ("terraform-json", aws::Format::TerraformJson),
-    ("cloudformation", aws::Format::CloudFormation),
-    ("api-json", aws::Format::Api),
-];
+/// What AWS's targets are written in; the API's own form has another name for each.
+fn formats(api: &str) -> [(&str, aws::Format); 4] {
+    [
+        ("terraform", aws::Format::Terraform),
+        ("terraform-json", aws::Format::TerraformJson),
+        ("cloudformation", aws::Format::CloudFormation),
+        (api, aws::Format::Api),
+    ]
+}
 
 const STATES: &[(&str, StateMode)] =
     &[("stateful", StateMode::Stateful), ("stateless", StateMode::Stateless)];
@@ -97,6 +103,7 @@ fn state(
 ) -> Option<StateMode> {
     let only = match kind {
         Some(Named::AwsNetworkAcl) => Some(StateMode::Stateless),
+        Some(Named::AwsSecurityGroup) => Some(StateMode::Stateful),
         _ => None,
     };
     let Some(word) = &raw.state else { return Some(only.unwrap_or(StateMode::Stateful)) };
@@ -133,8 +140,21 @@ fn kind(
             let ipset = raw.ipset.unwrap_or(false);
             Some(Kind::Iptables(iptables::Options { ipset, scope: scope? }))
         }
+        Named::AwsSecurityGroup => {
+            let format = format(node, raw, "ip-permissions", diags);
+            let quota = number(node, "quota", raw.quota.unwrap_or(60), 1..=1000, diags);
+            let groups = groups(node, raw, diags);
+            let (format, quota, groups) = (format?, quota?, groups?);
+            if u32::from(quota) * u32::from(groups) > 1000 {
+                let message = "an interface has at most 1000 rules a direction: groups times quota";
+                let diagnostic = Diagnostic::new(Code::UnknownValue, message);
+                diags.push(diagnostic.at(node.span_of("groups"), ""));
+                return None;
+            }
+            Some(Kind::AwsSecurityGroup(aws::group::Options { format, quota, groups }))
+        }
         Named::AwsNetworkAcl => {
-            let format = format(node, raw, FORMATS, diags);
+            let format = format(node, raw, "api-json", diags);
             let quota = number(node, "quota", raw.quota.unwrap_or(20), 20..=40, diags);
             Some(Kind::AwsNetworkAcl(aws::acl::Options { format: format?, quota: quota? }))
         }
@@ -142,14 +162,20 @@ fn kind(
 }
 
 /// Reads the format of a kind that has several.
-fn format(
-    node: Node<'_>,
-    raw: &raw::Target,
-    formats: &[(&str, aws::Format)],
-    diags: &mut Diags,
-) -> Option<aws::Format> {
+fn format(node: Node<'_>, raw: &raw::Target, api: &str, diags: &mut Diags) -> Option<aws::Format> {
     require(node, "an AWS target", &["format"], diags);
-    choose("format", raw.format.as_ref()?, formats, node.span_of("format"), diags)
+    choose("format", raw.format.as_ref()?, &formats(api), node.span_of("format"), diags)
+}
+
+/// Reads over how many groups the rules may be spread: one unless said.
+fn groups(node: Node<'_>, raw: &raw::Target, diags: &mut Diags) -> Option<u16> {
+    match &raw.groups {
+        None => Some(1),
+        Some(raw::Groups::Number(value)) => number(node, "groups", *value, 1..=16, diags),
+        Some(raw::Groups::Word(word)) => {
+            choose("groups", word, &[("auto", 5)], node.span_of("groups"), diags)
+        }
+    }
 }
 
 /// Checks a number against the values that an option may have.

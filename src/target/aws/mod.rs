@@ -2,6 +2,7 @@
 
 pub mod acl;
 mod document;
+pub mod group;
 mod services;
 
 use crate::ir::Hook;
@@ -120,6 +121,12 @@ pub(super) fn unseen(members: Option<&IpSet>) -> Vec<Vec<Match>> {
             unseen.push(vec![one(Field::Protocol, 17), one(Field::DestinationPort, port)]);
         }
     }
+    // Loopback addresses never leave a machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3).
+    let loopback = || vec![(127 << 24, (128 << 24) - 1)];
+    unseen.push(vec![Match::Source4(loopback())]);
+    unseen.push(vec![Match::Destination4(loopback())]);
+    unseen.push(vec![Match::Source6(vec![(1, 1)])]);
+    unseen.push(vec![Match::Destination6(vec![(1, 1)])]);
     unseen.extend(amazon_services());
     for family in members.into_iter().flat_map(|members| {
         let others = IpSet::all().difference(members);

@@ -31,12 +31,18 @@ pub(in super::super) fn read(text: &str) -> Result<Node, ReadError> {
 fn shallow(text: &str) -> Result<(), ReadError> {
     let mut depth = 0usize;
     for (number, line) in text.lines().enumerate() {
-        for c in line.chars() {
+        if line.len() > 4_000 {
+            return Err(refuse(number + 1, "this line is too long"));
+        }
+        let mut quoted = false;
+        for c in line.split('#').next().unwrap_or_default().chars() {
             match c {
+                '"' => quoted = !quoted,
+                _ if quoted => {}
                 '(' | '[' | '{' => depth += 1,
                 ')' | ']' | '}' => depth = depth.saturating_sub(1),
-                // Operators and conditionals nest without brackets; no artifact has any.
-                '?' | '!' | '<' | '>' if !line.trim_start().starts_with('#') => {
+                // Operators and conditionals nest without brackets, and no artifact has any.
+                '?' | '!' | '<' | '>' | '+' | '*' | '%' | '&' | '|' => {
                     return Err(refuse(number + 1, format!("`{c}` is not expected here")));
                 }
                 _ => {}
@@ -45,8 +51,9 @@ fn shallow(text: &str) -> Result<(), ReadError> {
                 return Err(refuse(number + 1, "this is nested too deep"));
             }
         }
-        if line.len() > 4_000 {
-            return Err(refuse(number + 1, "this line is too long"));
+        // Templates nest inside quotes.
+        if line.contains("${") || line.contains("%{") || line.matches('-').count() > 1_000 {
+            return Err(refuse(number + 1, "an expression that Terraform would evaluate"));
         }
     }
     Ok(())

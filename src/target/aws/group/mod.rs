@@ -1,0 +1,54 @@
+//! Security groups: rules that only allow, in no order, with connection tracking.
+
+pub mod caps;
+mod plan;
+mod read;
+mod spell;
+
+use super::Format;
+use crate::ir::packet::Filter;
+use crate::proof::Program;
+use crate::target::render::Templates;
+use crate::target::{Fault, File, Header, ReadError, Spec};
+
+/// Options that only security groups have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// What the file is written in.
+    pub format: Format,
+    /// How many rules a group may have by direction and family.
+    pub quota: u16,
+    /// Over how many groups the rules may be spread.
+    pub groups: u16,
+}
+
+/// Plans and renders the file.
+///
+/// # Errors
+/// Every fault.
+pub fn generate(
+    filter: &Filter,
+    spec: &Spec,
+    options: &Options,
+    header: &Header,
+    templates: &Templates,
+) -> Result<Vec<File>, Vec<Fault>> {
+    let groups = plan::plan(filter, options)?;
+    let page = spell::page(&groups, spec, options.format, header)?;
+    let template = match options.format {
+        Format::Terraform => "aws-security-group.tf.j2",
+        Format::TerraformJson => "aws-security-group.tf.json.j2",
+        Format::CloudFormation => "aws-security-group.yaml.j2",
+        Format::Api => "aws-security-group.json.j2",
+    };
+    let text = templates.render(template, super::safe, &page).map_err(|fault| vec![fault])?;
+    Ok(vec![File { path: spec.output.clone(), text, executable: false }])
+}
+
+/// Reads the file back.
+///
+/// # Errors
+/// The first place that is not understood.
+pub fn read(options: &Options, files: &[File]) -> Result<Program, ReadError> {
+    read::read(options.format, files)
+}
