@@ -325,6 +325,7 @@ mod schema {
         "target-group",
         "target-group-quota",
         "target-log-prefix",
+        "target-pf",
         "target-wider",
         "unknown-builtin",
         "used-twice",

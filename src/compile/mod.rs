@@ -98,7 +98,7 @@ fn artifact(
     let claim = Claim {
         placement: &spec.placement,
         state: spec.state,
-        unseen: &spec.kind.unseen(members),
+        unseen: &spec.unseen(members),
         declared: (!planned.report.is_empty()).then_some(filter),
     };
     let proof = match prove::proven(target, &resolved.rules, &claim, &files, prover) {

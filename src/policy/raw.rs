@@ -326,7 +326,7 @@ pub(crate) struct Test {
 #[schemars(transform = super::schema::options_by_kind)]
 pub(crate) struct Target {
     /// Which firewall.
-    #[schemars(required, extend("enum" = ["nftables", "iptables", "aws-security-group", "aws-network-acl"]))]
+    #[schemars(required, extend("enum" = ["nftables", "iptables", "pf", "aws-security-group", "aws-network-acl"]))]
     pub(crate) kind: Option<String>,
     /// Where it stands: on the machine itself (`host`, unless said) or between networks.
     #[schemars(extend("enum" = ["host", "gateway"]))]
@@ -350,6 +350,9 @@ pub(crate) struct Target {
     /// iptables: own `chains` beside other rules (unless said), or the whole `table`.
     #[schemars(extend("enum" = ["chains", "table"]))]
     pub(crate) scope: Option<String>,
+    /// pf: whose pf it is for; what both understand, unless said.
+    #[schemars(extend("enum" = ["common", "openbsd", "freebsd"]))]
+    pub(crate) dialect: Option<String>,
     /// AWS: what the file is written in.
     #[schemars(extend("enum" = ["terraform", "terraform-json", "cloudformation", "ip-permissions", "api-json"]))]
     pub(crate) format: Option<String>,

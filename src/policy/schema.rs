@@ -121,10 +121,11 @@ pub(super) fn options_by_kind(schema: &mut Schema) {
     let output = |pattern: &str| json!({ "properties": { "output": { "pattern": pattern } } });
     let kind = |kind: &str, others: &[&str], more: Value| json!({ "if": when("kind", kind), "then": { "allOf": [without(others), more] } });
     const AWS: [&str; 4] = ["format", "members", "quota", "groups"];
-    const LINUX: [&str; 4] = ["counters", "ipset", "scope", "placement"];
+    const LINUX: [&str; 5] = ["counters", "ipset", "scope", "placement", "dialect"];
     let rules = json!([
-        kind("nftables", &[&AWS[..], &["ipset", "scope"]].concat(), output("[^/]$")),
-        kind("iptables", &[&AWS[..], &["counters"]].concat(), output("/$")),
+        kind("nftables", &[&AWS[..], &["ipset", "scope", "dialect"]].concat(), output("[^/]$")),
+        kind("iptables", &[&AWS[..], &["counters", "dialect"]].concat(), output("/$")),
+        kind("pf", &[&AWS[..], &["counters", "ipset", "scope"]].concat(), output("[^/]$")),
         kind("aws-security-group", &LINUX, json!({
             "required": ["format"], "properties": { "state": { "const": "stateful" } }
         })),

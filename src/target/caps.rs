@@ -1,6 +1,6 @@
 //! What each kind of target can say, as data: printed by `portcullis targets` and by the docs.
 
-use super::{aws, iptables, nftables};
+use super::{aws, iptables, nftables, pf};
 
 /// What a kind of target can say, and its limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
@@ -116,8 +116,14 @@ pub fn document() -> String {
 }
 
 /// Gives every kind's capabilities, in the order of the documentation.
-pub fn all() -> [&'static Caps; 4] {
-    [&nftables::caps::CAPS, &iptables::caps::CAPS, &aws::group::caps::CAPS, &aws::acl::caps::CAPS]
+pub fn all() -> [&'static Caps; 5] {
+    [
+        &nftables::caps::CAPS,
+        &iptables::caps::CAPS,
+        &pf::caps::CAPS,
+        &aws::group::caps::CAPS,
+        &aws::acl::caps::CAPS,
+    ]
 }
 
 #[cfg(test)]

@@ -6,14 +6,22 @@ pub mod aws;
 pub mod caps;
 pub mod iptables;
 pub mod nftables;
+pub mod pf;
 pub mod render;
 
 use crate::diag::Code;
 use crate::ir::packet::{Filter, Sight};
-use crate::ir::{Origin, Placement, StateMode};
+use crate::ir::{Hook, Origin, Placement, StateMode};
 use crate::net::IpSet;
 use crate::proof::Program;
-use crate::proof::program::{Match, Place};
+use crate::proof::program::{Field, Match, Place};
+
+/// Gives the conjunction of the packets at a hook.
+pub(crate) fn at_hook(hook: Hook) -> Match {
+    let at = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
+    let at = u32::try_from(at).unwrap_or_default();
+    Match::Field(Field::Hook, vec![(at, at)])
+}
 
 /// One artifact that a policy asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +45,8 @@ pub enum Kind {
     Nftables(nftables::Options),
     /// iptables and ip6tables: a folder with files for their `-restore` commands.
     Iptables(iptables::Options),
+    /// pf: one file for `pfctl`.
+    Pf(pf::Options),
     /// An AWS network ACL: one file.
     AwsNetworkAcl(aws::acl::Options),
     /// AWS security groups: one file.
@@ -49,6 +59,7 @@ impl Kind {
         match self {
             Kind::Nftables(_) => "nftables",
             Kind::Iptables(_) => "iptables",
+            Kind::Pf(_) => "pf",
             Kind::AwsNetworkAcl(_) => "aws-network-acl",
             Kind::AwsSecurityGroup(_) => "aws-security-group",
         }
@@ -57,7 +68,7 @@ impl Kind {
     /// Gives the endings of which the output must have one; none when any will do.
     pub fn endings(&self) -> &'static [&'static str] {
         match self {
-            Kind::Nftables(_) | Kind::Iptables(_) => &[],
+            Kind::Nftables(_) | Kind::Iptables(_) | Kind::Pf(_) => &[],
             Kind::AwsNetworkAcl(options) => options.format.endings(),
             Kind::AwsSecurityGroup(options) => options.format.endings(),
         }
@@ -68,15 +79,19 @@ impl Kind {
     pub fn sight(&self, members: Option<&IpSet>) -> Sight {
         match self {
             Kind::Nftables(_) | Kind::Iptables(_) => Sight::FULL,
+            Kind::Pf(_) => pf::SIGHT,
             Kind::AwsNetworkAcl(_) | Kind::AwsSecurityGroup(_) => aws::sight(members),
         }
     }
+}
 
-    /// Gives the packets that never come to this kind of firewall, as conjunctions: nothing is claimed of
-    /// them. Only what the vendor documents, and other addresses than the members' own.
+impl Spec {
+    /// Gives the packets that never come to this firewall, as conjunctions: nothing is claimed of them.
+    /// Only what the vendor documents, and other addresses than the members' own.
     pub fn unseen(&self, members: Option<&IpSet>) -> Vec<Vec<Match>> {
-        match self {
+        match &self.kind {
             Kind::Nftables(_) | Kind::Iptables(_) => Vec::new(),
+            Kind::Pf(_) => pf::unseen(&self.placement),
             Kind::AwsNetworkAcl(_) | Kind::AwsSecurityGroup(_) => aws::unseen(members),
         }
     }
@@ -137,6 +152,7 @@ pub fn generate(
     match &spec.kind {
         Kind::Nftables(options) => nftables::generate(filter, spec, options, header, templates),
         Kind::Iptables(options) => iptables::generate(filter, spec, options, header, templates),
+        Kind::Pf(options) => pf::generate(filter, spec, options, header, templates),
         Kind::AwsNetworkAcl(options) => {
             aws::acl::generate(filter, spec, options, header, templates)
         }
@@ -154,6 +170,7 @@ pub fn read(spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
     match &spec.kind {
         Kind::Nftables(_) => nftables::read(&spec.placement, files),
         Kind::Iptables(options) => iptables::read(&spec.placement, options, files),
+        Kind::Pf(_) => pf::read(&spec.placement, spec.state, files),
         Kind::AwsNetworkAcl(options) => aws::acl::read(options, files),
         Kind::AwsSecurityGroup(options) => aws::group::read(options, files),
     }

@@ -13,6 +13,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("iptables.rules.j2", include_str!("../../templates/iptables.rules.j2")),
     ("ipset.conf.j2", include_str!("../../templates/ipset.conf.j2")),
     ("iptables-apply.sh.j2", include_str!("../../templates/iptables-apply.sh.j2")),
+    ("pf.conf.j2", include_str!("../../templates/pf.conf.j2")),
     ("aws-security-group.tf.j2", include_str!("../../templates/aws-security-group.tf.j2")),
     (
         "aws-security-group.tf.json.j2",

@@ -14,7 +14,7 @@ use portcullis::net::{Family, IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, icm
 use portcullis::pass;
 use portcullis::proof::Claim;
 use portcullis::proof::program::Match;
-use portcullis::target::{Kind, Spec, aws, iptables, nftables};
+use portcullis::target::{Kind, Spec, aws, iptables, nftables, pf};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -365,7 +365,7 @@ impl Known {
         let planned =
             pass::filter_for(policy, &spec.placement, spec.state, &spec.kind.sight(members));
         let wider = !planned.report.is_empty();
-        let known = Known { filter: planned.filter, wider, unseen: spec.kind.unseen(members) };
+        let known = Known { filter: planned.filter, wider, unseen: spec.unseen(members) };
         planned.unsayable.is_empty().then_some(known)
     }
 
@@ -398,6 +398,10 @@ pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
         spec("iptables-ipset", iptables(true, iptables::Scope::Chains), "iptables/"),
         spec("iptables-ipset-table", iptables(true, iptables::Scope::Table), "iptables/"),
     ];
+    for dialect in [pf::Dialect::Common, pf::Dialect::OpenBsd, pf::Dialect::FreeBsd] {
+        let kind = Kind::Pf(pf::Options { dialect });
+        specs.push(spec(&format!("pf {dialect:?}"), kind, "pf.conf"));
+    }
     for format in FORMATS {
         if (placement, state) == (&Placement::Host, StateMode::Stateful) {
             let options = aws::group::Options { format, quota: 60, groups: 5 };

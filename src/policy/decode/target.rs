@@ -8,12 +8,13 @@ use crate::policy::ast::Target;
 use crate::policy::document::{Node, require, shape};
 use crate::policy::raw;
 use crate::source::Span;
-use crate::target::{Kind, Spec, aws, iptables, nftables};
+use crate::target::{Kind, Spec, aws, iptables, nftables, pf};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Named {
     Nftables,
     Iptables,
+    Pf,
     AwsSecurityGroup,
     AwsNetworkAcl,
 }
@@ -21,6 +22,7 @@ enum Named {
 const KINDS: &[(&str, Named)] = &[
     ("nftables", Named::Nftables),
     ("iptables", Named::Iptables),
+    ("pf", Named::Pf),
     ("aws-security-group", Named::AwsSecurityGroup),
     ("aws-network-acl", Named::AwsNetworkAcl),
 ];
@@ -34,7 +36,14 @@ const OPTIONS: &[(&str, &[Named])] = &[
     ("members", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
     ("quota", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
     ("groups", &[Named::AwsSecurityGroup]),
-    ("placement", &[Named::Nftables, Named::Iptables]),
+    ("dialect", &[Named::Pf]),
+    ("placement", &[Named::Nftables, Named::Iptables, Named::Pf]),
+];
+
+const DIALECTS: &[(&str, pf::Dialect)] = &[
+    ("common", pf::Dialect::Common),
+    ("openbsd", pf::Dialect::OpenBsd),
+    ("freebsd", pf::Dialect::FreeBsd),
 ];
 
 /// What AWS's targets are written in; the API's own form has another name for each.
@@ -139,6 +148,13 @@ fn kind(
             };
             let ipset = raw.ipset.unwrap_or(false);
             Some(Kind::Iptables(iptables::Options { ipset, scope: scope? }))
+        }
+        Named::Pf => {
+            let dialect = match &raw.dialect {
+                Some(word) => choose("dialect", word, DIALECTS, node.span_of("dialect"), diags),
+                None => Some(pf::Dialect::default()),
+            };
+            Some(Kind::Pf(pf::Options { dialect: dialect? }))
         }
         Named::AwsSecurityGroup => {
             let format = format(node, raw, "ip-permissions", diags);

@@ -9,6 +9,7 @@ use crate::ir::Hook;
 use crate::ir::packet::Sight;
 use crate::net::IpSet;
 use crate::proof::program::{Field, Match};
+use crate::target::at_hook;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The languages in which rules are handed to AWS.
@@ -89,11 +90,6 @@ fn one(field: Field, value: u32) -> Match {
     Match::Field(field, vec![(value, value)])
 }
 
-fn hook(hook: Hook) -> Match {
-    let at = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
-    one(Field::Hook, u32::try_from(at).unwrap_or_default())
-}
-
 /// What never comes to either.
 ///
 /// A machine's own loopback and what it forwards inside itself; other addresses than the members'; what
@@ -103,11 +99,11 @@ fn hook(hook: Hook) -> Match {
 /// Windows (docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html and vpc-network-acls.html).
 pub(super) fn unseen(members: Option<&IpSet>) -> Vec<Vec<Match>> {
     let mut unseen = vec![
-        vec![hook(Hook::Forward)],
-        vec![hook(Hook::RawPrerouting)],
-        vec![hook(Hook::RawOutput)],
-        vec![hook(Hook::Input), one(Field::Incoming, 0)],
-        vec![hook(Hook::Output), one(Field::Outgoing, 0)],
+        vec![at_hook(Hook::Forward)],
+        vec![at_hook(Hook::RawPrerouting)],
+        vec![at_hook(Hook::RawOutput)],
+        vec![at_hook(Hook::Input), one(Field::Incoming, 0)],
+        vec![at_hook(Hook::Output), one(Field::Outgoing, 0)],
     ];
     let types = |low: u32, high: u32| {
         Match::Field(Field::DestinationPort, vec![(low << 8, high << 8 | 255)])
@@ -142,8 +138,8 @@ pub(super) fn unseen(members: Option<&IpSet>) -> Vec<Vec<Match>> {
         ]
     }) {
         let (source, destination) = family;
-        unseen.push(vec![hook(Hook::Output), source]);
-        unseen.push(vec![hook(Hook::Input), destination]);
+        unseen.push(vec![at_hook(Hook::Output), source]);
+        unseen.push(vec![at_hook(Hook::Input), destination]);
     }
     unseen
 }

@@ -12,8 +12,8 @@ use super::{Options, Scope};
 use crate::ir::{Hook, Placement, Verdict};
 use crate::net::Family;
 use crate::proof::Program;
-use crate::proof::program::{Base, Field, Match, Place};
-use crate::target::{File, ReadError};
+use crate::proof::program::{Base, Match, Place};
+use crate::target::{File, ReadError, at_hook};
 use table::Tables;
 
 /// Makes the error for a place.
@@ -50,7 +50,7 @@ pub(super) fn read(
             Scope::Chains => hooked(&tables, &hooks)?,
         };
         let base = |(hook, chain, policy, place)| Base {
-            when: vec![Match::Family(family), at(hook)],
+            when: vec![Match::Family(family), at_hook(hook)],
             chain,
             policy,
             place,
@@ -60,12 +60,6 @@ pub(super) fn read(
     }
     program.check().map_err(|(place, reason)| refuse(place, reason))?;
     Ok(program)
-}
-
-fn at(hook: Hook) -> Match {
-    let index = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
-    let index = u32::try_from(index).unwrap_or_default();
-    Match::Field(Field::Hook, vec![(index, index)])
 }
 
 /// An entry: hook, chain, policy, place.

@@ -9,7 +9,7 @@ use crate::proof::Program;
 use crate::proof::program::{Base, Chain, Clause, Field, Match, Place, Then};
 use crate::target::aws::Format;
 use crate::target::aws::document::{self, Node, Value};
-use crate::target::{File, ReadError};
+use crate::target::{File, ReadError, at_hook};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ fn program(entries: Vec<Entry>) -> Result<Program, ReadError> {
         clauses: clauses.into_values().collect(),
     };
     let base = |hook: Hook, chain: usize| Base {
-        when: vec![super::super::hook(hook)],
+        when: vec![at_hook(hook)],
         chain,
         policy: Verdict::Drop,
         place: Place { file: 0, line: 1 },

@@ -10,7 +10,7 @@ use crate::proof::Program;
 use crate::proof::program::{Base, Chain, Clause, Field, Match, Place, Then};
 use crate::target::aws::Format;
 use crate::target::aws::document::{self, Node};
-use crate::target::{File, ReadError};
+use crate::target::{File, ReadError, at_hook};
 
 /// The clauses of both directions.
 #[derive(Default)]
@@ -48,7 +48,7 @@ fn program(rules: Rules) -> Program {
         Chain { name: name.to_owned(), clauses }
     };
     let base = |hook: Hook, chain: usize| Base {
-        when: vec![super::super::hook(hook)],
+        when: vec![at_hook(hook)],
         chain,
         policy: Verdict::Drop,
         place,
