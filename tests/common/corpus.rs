@@ -34,7 +34,7 @@ pub struct Case {
     pub artifacts: Vec<(Spec, Vec<File>)>,
 }
 
-/// Gives the policy files: the whole corpus and both examples, in order.
+/// Gives the policy files: the whole corpus and the examples, in order.
 pub fn policies() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found: Vec<_> = fs::read_dir(root.join("tests/corpus"))
@@ -44,6 +44,7 @@ pub fn policies() -> Vec<PathBuf> {
         .collect();
     found.push(root.join("examples/amazon-connect/policy.yaml"));
     found.push(root.join("examples/contact-center/policy.yaml"));
+    found.push(root.join("examples/voice/policy.yaml"));
     found.sort();
     found
 }

@@ -163,8 +163,10 @@ resource "aws_network_acl_rule" "subnet_acl_tf_ingress_600" {
   egress         = false
   rule_number    = 600
   rule_action    = "allow"
-  protocol       = "47"
+  protocol       = "17"
   cidr_block     = "192.0.2.1/32"
+  from_port      = 1194
+  to_port        = 1194
 }
 
 # return of ping
@@ -185,8 +187,10 @@ resource "aws_network_acl_rule" "subnet_acl_tf_egress_200" {
   egress         = true
   rule_number    = 200
   rule_action    = "allow"
-  protocol       = "47"
+  protocol       = "17"
   cidr_block     = "192.0.2.1/32"
+  from_port      = 1024
+  to_port        = 65535
 }
 
 # related icmp-errors

@@ -20,11 +20,13 @@ resource "aws_vpc_security_group_ingress_rule" "subnet_sg_tf_ingress_icmp_8_192_
   to_port           = -1
 }
 
-resource "aws_vpc_security_group_ingress_rule" "subnet_sg_tf_ingress_47_192_0_2_1_32" {
+resource "aws_vpc_security_group_ingress_rule" "subnet_sg_tf_ingress_udp_1194_192_0_2_1_32" {
   security_group_id = aws_security_group.subnet_sg_tf.id
   description       = "tunnel"
-  ip_protocol       = "47"
+  ip_protocol       = "udp"
   cidr_ipv4         = "192.0.2.1/32"
+  from_port         = 1194
+  to_port           = 1194
 }
 
 resource "aws_vpc_security_group_egress_rule" "subnet_sg_tf_egress_tcp_443_0_0_0_0_0" {

@@ -1,0 +1,121 @@
+"""Hands artifacts to AWS's own linter and to a server that answers like AWS, and compares what comes back.
+
+Usage: check.py FOLDER (with group.yaml, group-api.json, acl.yaml, acl-api.json of one policy).
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+FOLDER = pathlib.Path(sys.argv[1])
+
+
+def permissions(list_):
+    """The rules of a group as a set, without descriptions."""
+    rules = set()
+    for one in list_:
+        ranges = [r["CidrIp"] for r in one.get("IpRanges", [])]
+        ranges += [r["CidrIpv6"] for r in one.get("Ipv6Ranges", [])]
+        for cidr in ranges:
+            rules.add((one["IpProtocol"], one.get("FromPort"), one.get("ToPort"), cidr))
+    return rules
+
+
+def both(groups):
+    """Ingress and egress rules of several groups together."""
+    ingress, egress = set(), set()
+    for group in groups:
+        ingress |= permissions(group["IpPermissions"])
+        egress |= permissions(group["IpPermissionsEgress"])
+    return ingress, egress
+
+
+def entries(list_):
+    """The numbered entries of an ACL as a set, without its own last ones and the ICMP types (which moto
+    takes and forgets)."""
+    found = set()
+    for one in list_:
+        if one["RuleNumber"] > 32766:
+            continue
+        ports = one.get("PortRange") or {}
+        found.add((
+            one["Egress"], one["RuleNumber"], str(one["Protocol"]), one["RuleAction"],
+            one.get("CidrBlock") or one.get("Ipv6CidrBlock"),
+            ports.get("From"), ports.get("To"),
+        ))
+    return found
+
+
+def same(what, left, right):
+    if left != right:
+        sys.exit(f"{what} differs: only written {left - right}, only there {right - left}")
+    print(f"{what}: {len(left)} as written")
+
+
+def groups_by_api(ec2, vpc):
+    written = json.loads((FOLDER / "group-api.json").read_text())["SecurityGroups"]
+    there = []
+    for group in written:
+        made = ec2.create_security_group(
+            GroupName=group["GroupName"], Description=group["Description"], VpcId=vpc)["GroupId"]
+        fresh = ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
+        ec2.revoke_security_group_egress(GroupId=made, IpPermissions=fresh["IpPermissionsEgress"])
+        if group["IpPermissions"]:
+            ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=group["IpPermissions"])
+        if group["IpPermissionsEgress"]:
+            ec2.authorize_security_group_egress(
+                GroupId=made, IpPermissions=group["IpPermissionsEgress"])
+        there += ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"]
+    for way, left, right in zip(("ingress", "egress"), both(written), both(there)):
+        same(f"groups by the API, {way}", left, right)
+    return both(written)
+
+
+def acl_by_api(ec2, vpc):
+    written = json.loads((FOLDER / "acl-api.json").read_text())["NetworkAclEntries"]
+    acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    for entry in written:
+        ec2.create_network_acl_entry(NetworkAclId=acl, **entry)
+    there = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Entries"]
+    same("ACL by the API", entries(written), entries(there))
+
+
+def stack(cloud, name, vpc):
+    cloud.create_stack(
+        StackName=name, TemplateBody=(FOLDER / f"{name}.yaml").read_text(),
+        Parameters=[{"ParameterKey": "VpcId", "ParameterValue": vpc}])
+    resources = cloud.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    return {r["ResourceType"]: r["PhysicalResourceId"] for r in resources}
+
+
+def main():
+    linter = pathlib.Path(sys.executable).with_name("cfn-lint")
+    templates = [str(FOLDER / "group.yaml"), str(FOLDER / "acl.yaml")]
+    subprocess.run([str(linter), *templates], check=True)
+    print("cfn-lint: nothing to report")
+    os.environ.update(
+        AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none", AWS_DEFAULT_REGION="us-east-1")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        ec2 = boto3.client("ec2", endpoint_url=endpoint)
+        cloud = boto3.client("cloudformation", endpoint_url=endpoint)
+        vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+        by_api = groups_by_api(ec2, vpc)
+        acl_by_api(ec2, vpc)
+        made = stack(cloud, "group", vpc)["AWS::EC2::SecurityGroup"]
+        # moto makes the group's rules for ingress and leaves those for egress out.
+        there, _ = both(ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"])
+        same("group by CloudFormation, ingress", by_api[0], there)
+        # moto makes no ACLs of CloudFormation; the template is cfn-lint's alone.
+    finally:
+        server.stop()
+
+
+main()
