@@ -42,3 +42,36 @@ fn terraform_finds_nothing_to_format() {
         .expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+/// The resources of a file by what they say.
+fn resources(networks: &str, options: &str) -> std::collections::BTreeSet<String> {
+    let policy = format!(
+        "policy: p\nnetworks:\n  agents: [10.20.0.0/16]\n  others: [{networks}]\nrules:\n  - {{ id: a, action: allow, direction: outbound, from: agents, to: others, service: [tcp/443, udp/3478] }}\ntargets:\n  g: {{ kind: aws-security-group, format: terraform, members: agents, output: g.tf, {options} }}\n"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("policy.yaml"), policy).expect("a policy");
+    assert_cmd::Command::cargo_bin("portcullis")
+        .expect("the program")
+        .args(["compile", "policy.yaml"])
+        .current_dir(folder.path())
+        .assert()
+        .success();
+    let text = std::fs::read_to_string(folder.path().join("g.tf")).expect("the artifact");
+    text.split("\n\n").map(|resource| resource.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_changed_prefix_changes_its_own_resources() {
+    let prefixes: Vec<_> = (0..40).map(|at| format!("192.0.2.{}/31", at * 4)).collect();
+    let (old, new) = (prefixes.join(", "), prefixes[1..].join(", ") + ", 198.51.100.7/32");
+    for options in ["quota: 100", "quota: 30, groups: 5"] {
+        let (before, after) = (resources(&old, options), resources(&new, options));
+        let (gone, come) = (before.difference(&after).count(), after.difference(&before).count());
+        // One prefix in two services; in groups that are full one may have to make room for another.
+        let most = if options.contains("groups") { 6 } else { 2 };
+        assert!(
+            (2..=most).contains(&gone) && (2..=most).contains(&come),
+            "{options}: {gone} {come}"
+        );
+    }
+}

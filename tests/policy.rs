@@ -324,6 +324,7 @@ mod schema {
         "target-domains",
         "target-group",
         "target-group-quota",
+    "target-lists",
         "target-log-prefix",
         "target-pf",
         "target-wider",

@@ -11,9 +11,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         aws::Format::CloudFormation,
         aws::Format::Api,
     ];
-    let acl = |format| (Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 20 }), "edge");
+    let acl = |format| (Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 20, max_entries: None }), "edge");
     let group = |format| {
-        (Kind::AwsSecurityGroup(aws::group::Options { format, quota: 60, groups: 1 }), "edge")
+        (Kind::AwsSecurityGroup(aws::group::Options { format, quota: 60, groups: 1, prefix_lists: None, max_entries: None }), "edge")
     };
     let mut kinds = vec![
         (Kind::Nftables(nftables::Options::default()), "edge.nft"),

@@ -79,7 +79,9 @@ fn artifact(
     let spec = &target.spec;
     let members = resolved.members.get(&spec.name);
     let sight = spec.kind.sight(members);
-    let planned = pass::filter_for(&resolved.rules, &spec.placement, spec.state, &sight);
+    let fitted = spec.kind.max_entries().map(|most| pass::fit::fit(&resolved.rules, most));
+    let (rules, grown) = fitted.as_ref().map_or((&resolved.rules, &[][..]), |(r, g)| (r, g));
+    let planned = pass::filter_for(rules, &spec.placement, spec.state, &sight);
     let filter = &planned.filter;
     let refused = planned.unsayable.iter().map(|one| prove::unsayable(target, one));
     let mut faults: Vec<_> = refused.collect();
@@ -99,7 +101,7 @@ fn artifact(
         placement: &spec.placement,
         state: spec.state,
         unseen: &spec.unseen(members),
-        declared: (!planned.report.is_empty()).then_some(filter),
+        declared: (!planned.report.is_empty() || !grown.is_empty()).then_some(filter),
     };
     let proof = match prove::proven(target, &resolved.rules, &claim, &files, prover) {
         Ok(proof) => proof,
@@ -108,7 +110,8 @@ fn artifact(
             return None;
         }
     };
-    if let Some(beyond) = proof.beyond {
+    grown.iter().for_each(|one| diags.push(prove::grown(policy, target, one)));
+    if let Some(beyond) = proof.beyond.filter(|_| !planned.report.is_empty() || grown.is_empty()) {
         prove::wider(policy, &resolved.rules, target, &planned, beyond, diags);
     }
     let rules = || filter.inbound.iter().chain(&filter.outbound);

@@ -5,11 +5,13 @@ use super::explain::line;
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::ir::flow::RuleSet;
 use crate::ir::{Origin, Packet, Verdict, decide};
+use crate::pass::fit::Grown;
 use crate::pass::widen::{Unsayable, Widened};
 use crate::policy::ast::{Policy, Target};
 use crate::proof::program::Place;
 use crate::proof::{Claim, Failure, Proof, Prover};
 use crate::target::{self, Fault, File};
+use ipnet::IpNet;
 
 /// Reads the finished text back and decides whether it means what the policy means.
 pub(super) fn proven(
@@ -96,6 +98,38 @@ pub(super) fn wider(
         let diagnostic = Diagnostic::new(Code::Wider, message).at(target.name, "this target");
         diags.push(diagnostic.note(example(&beyond)));
     }
+}
+
+/// Says by which addresses a rule grew so that its prefixes fit: every one.
+pub(super) fn grown(policy: &Policy, target: &Target, grown: &Grown) -> Diagnostic {
+    let name = grown.origin.as_ref().map_or_else(String::new, Origin::to_string);
+    let prefixes: Vec<_> = grown.extra.prefixes().collect();
+    let most = target.spec.kind.max_entries().unwrap_or_default();
+    let message = format!(
+        "target `{}` is wider than the policy: `{name}` lets in {} more, as `widen` asks",
+        target.spec.name,
+        addresses(&prefixes)
+    );
+    let mut diagnostic = Diagnostic::new(Code::Wider, message);
+    let rule = grown.origin.as_ref().and_then(|origin| policy.rules.get(origin.index?));
+    if let Some(rule) = rule {
+        diagnostic = at_use(diagnostic.at(rule.id.span, "this rule"), rule.used_at);
+    }
+    let family = grown.family;
+    let label = format!("its {} prefixes of {family} become {most} or fewer", grown.needs);
+    let list: Vec<_> = prefixes.iter().map(ToString::to_string).collect();
+    diagnostic.at(target.name, label).note(format!(
+        "{} more blocks of {family}: {}",
+        list.len(),
+        list.join(" ")
+    ))
+}
+
+/// How many addresses prefixes of one family have.
+fn addresses(prefixes: &[IpNet]) -> String {
+    let size = |net: &IpNet| 1u128.checked_shl((net.max_prefix_len() - net.prefix_len()).into());
+    let sum = prefixes.iter().try_fold(0u128, |sum, net| sum.checked_add(size(net)?));
+    sum.map_or_else(|| "2^128 addresses".to_owned(), |sum| format!("{sum} addresses"))
 }
 
 /// Says that a rule refuses by something that the kind of firewall cannot look at.

@@ -4,12 +4,14 @@
 //! firewall's words.
 
 mod addresses;
+mod fit;
 pub mod icmp;
 mod prefix;
 pub mod protocol;
 mod ranges;
 
 pub use addresses::{Family, IpSet};
+pub use fit::fit;
 pub use prefix::{PrefixError, parse_address, parse_prefix};
 pub use ranges::{RangeSet, Scalar};
 

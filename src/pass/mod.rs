@@ -2,10 +2,12 @@
 //!
 //! [`resolve`](resolve::resolve) turns names into sets, [`state::lower`] turns flows into packets,
 //! [`aggregate::aggregate`] merges. Each of the last two keeps the meaning exactly, and a property test
-//! holds it against [`crate::ir::decide`]. This room may not know how any firewall spells anything.
+//! holds it against [`crate::ir::decide`]; [`fit`](fit::fit) and [`widen`](widen::widen) let more through,
+//! and say what. This room may not know how any firewall spells anything.
 
 pub mod aggregate;
 pub mod effective;
+pub mod fit;
 pub mod resolve;
 pub mod state;
 pub mod widen;

@@ -365,6 +365,15 @@ pub(crate) struct Target {
     pub(crate) quota: Option<u32>,
     /// aws-security-group: over how many groups the rules may be spread; `auto` is five.
     pub(crate) groups: Option<Groups>,
+    /// aws-security-group: with more prefixes than this a service's addresses become customer-managed prefix
+    /// lists.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) prefix_lists: Option<u32>,
+    /// AWS: to how many prefixes a family the addresses of a rule grow when they have more; with `widen: true`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) max_entries: Option<u32>,
+    /// AWS: that more may be let in than the policy says, so that addresses fit into `max-entries`.
+    pub(crate) widen: Option<bool>,
 }
 
 /// A number of security groups, or `auto`.

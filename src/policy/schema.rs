@@ -113,14 +113,15 @@ pub(super) fn options_by_kind(schema: &mut Schema) {
         let keys: Vec<_> = keys.iter().map(|key| json!({ "required": [key] })).collect();
         json!({ "not": { "anyOf": keys } })
     };
-    let when = |key: &str, value: &str| {
+    let when = |key: &str, value: Value| {
         json!({
             "properties": { key: { "const": value } }, "required": [key]
         })
     };
     let output = |pattern: &str| json!({ "properties": { "output": { "pattern": pattern } } });
-    let kind = |kind: &str, others: &[&str], more: Value| json!({ "if": when("kind", kind), "then": { "allOf": [without(others), more] } });
-    const AWS: [&str; 4] = ["format", "members", "quota", "groups"];
+    let kind = |kind: &str, others: &[&str], more: Value| json!({ "if": when("kind", kind.into()), "then": { "allOf": [without(others), more] } });
+    const AWS: [&str; 7] =
+        ["format", "members", "quota", "groups", "prefix-lists", "max-entries", "widen"];
     const LINUX: [&str; 5] = ["counters", "ipset", "scope", "placement", "dialect"];
     let rules = json!([
         kind("nftables", &[&AWS[..], &["ipset", "scope", "dialect"]].concat(), output("[^/]$")),
@@ -129,11 +130,14 @@ pub(super) fn options_by_kind(schema: &mut Schema) {
         kind("aws-security-group", &LINUX, json!({
             "required": ["format"], "properties": { "state": { "const": "stateful" } }
         })),
-        kind("aws-network-acl", &[&LINUX[..], &["groups"]].concat(), json!({
+        kind("aws-network-acl", &[&LINUX[..], &["groups", "prefix-lists"]].concat(), json!({
             "required": ["format"], "properties": { "state": { "const": "stateless" } }
         })),
+        { "if": { "required": ["max-entries"] }, "then": { "properties": { "widen": { "const": true } }, "required": ["widen"] } },
+        { "if": when("widen", true.into()), "then": { "required": ["max-entries"] } },
+        { "if": when("format", "ip-permissions".into()), "then": without(&["prefix-lists"]) },
         {
-            "if": when("placement", "gateway"),
+            "if": when("placement", "gateway".into()),
             "then": { "required": ["inside", "outside"] },
             "else": without(&["inside", "outside"])
         }

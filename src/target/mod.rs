@@ -83,6 +83,15 @@ impl Kind {
             Kind::AwsNetworkAcl(_) | Kind::AwsSecurityGroup(_) => aws::sight(members),
         }
     }
+
+    /// Gives to how many prefixes a rule's addresses may be made to grow, where the policy asks for it.
+    pub fn max_entries(&self) -> Option<usize> {
+        match self {
+            Kind::Nftables(_) | Kind::Iptables(_) | Kind::Pf(_) => None,
+            Kind::AwsNetworkAcl(options) => options.max_entries.map(usize::from),
+            Kind::AwsSecurityGroup(options) => options.max_entries.map(usize::from),
+        }
+    }
 }
 
 impl Spec {

@@ -1,6 +1,7 @@
 """Hands artifacts to AWS's own linter and to a server that answers like AWS, and compares what comes back.
 
-Usage: check.py FOLDER (with group.yaml, group-api.json, acl.yaml, acl-api.json of one policy).
+Usage: check.py FOLDER (with group.yaml, group-api.json, acl.yaml, acl-api.json of one policy, beside a
+folder `cloud` with stack.yaml, which has prefix lists, and acl.yaml).
 """
 
 import json
@@ -96,6 +97,7 @@ def stack(cloud, name, vpc):
 def main():
     linter = pathlib.Path(sys.executable).with_name("cfn-lint")
     templates = [str(FOLDER / "group.yaml"), str(FOLDER / "acl.yaml")]
+    templates += [str(FOLDER.parent / "cloud" / name) for name in ("stack.yaml", "acl.yaml")]
     subprocess.run([str(linter), *templates], check=True)
     print("cfn-lint: nothing to report")
     os.environ.update(

@@ -44,7 +44,7 @@ pub fn policies() -> Vec<PathBuf> {
         .collect();
     found.push(root.join("examples/amazon-connect/policy.yaml"));
     found.push(root.join("examples/contact-center/policy.yaml"));
-    found.push(root.join("examples/voice/policy.yaml"));
+    found.push(root.join("examples/contact-center/voice.yaml"));
     found.sort();
     found
 }

@@ -404,12 +404,19 @@ pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
     }
     for format in FORMATS {
         if (placement, state) == (&Placement::Host, StateMode::Stateful) {
-            let options = aws::group::Options { format, quota: 60, groups: 5 };
+            let options = aws::group::Options {
+                format,
+                quota: 60,
+                groups: 5,
+                prefix_lists: Some(4),
+                max_entries: None,
+            };
             let kind = Kind::AwsSecurityGroup(options);
             specs.push(spec(&format!("aws-security-group {format:?}"), kind, "group"));
         }
         if (placement, state) == (&Placement::Host, StateMode::Stateless) {
-            let kind = Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 40 });
+            let kind =
+                Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 40, max_entries: None });
             specs.push(spec(&format!("aws-network-acl {format:?}"), kind, "acl"));
         }
     }

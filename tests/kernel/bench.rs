@@ -9,6 +9,7 @@ use portcullis::ir::{Hook, Packet, Placement, State, StateMode};
 use portcullis::net::Family;
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -34,6 +35,11 @@ pub struct Observation {
 const MARKS: [(&str, u32); 3] = [("wan0", 0x50), ("lo", 0x51), ("lo", 0x52)];
 /// Ids that one batch may use; the noting sets are as large.
 const MOST: usize = 60_000;
+
+/// How many packets back one may come out late.
+const LATE: usize = 256;
+/// How long the last ones are waited for.
+const QUIET: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// The machine under test, seen from its network interfaces.
 pub struct Bench {
@@ -77,6 +83,7 @@ impl Bench {
         // packets the kernel refuses elements.
         run("nft", &["-f", "-"], &self.notes);
         let mut seen = vec![Observation::default(); probes.len()];
+        let mut sent = VecDeque::with_capacity(LATE);
         for (at, probe) in probes.iter().enumerate() {
             let id = u16::try_from(at + 1).expect("a batch is smaller than the ids");
             let bytes = wire::bytes(probe, id);
@@ -86,8 +93,15 @@ impl Bench {
                     seen[at].unsent = Some(error.to_string());
                 }
             }
-            self.read_back(&bytes, id, &mut seen[at]);
+            if sent.len() == LATE {
+                sent.pop_back();
+            }
+            sent.push_front((bytes, id));
+            self.read_back(&sent, &mut seen);
         }
+        // A busy machine forwards the last ones when it comes to it.
+        std::thread::sleep(QUIET);
+        self.read_back(&sent, &mut seen);
         notes(probes, &mut seen);
         seen
     }
@@ -104,14 +118,20 @@ impl Bench {
         socket.send_to(bytes, &SocketAddr::new(packet.destination, 0).into())
     }
 
-    fn read_back(&self, sent: &[u8], id: u16, seen: &mut Observation) {
+    /// Reads what came out of the interfaces: of the packet that was sent last, or of one before it that a
+    /// busy machine was late with.
+    fn read_back(&self, sent: &VecDeque<(Vec<u8>, u16)>, seen: &mut [Observation]) {
         let mut buffer = [0; 2048];
         for (index, tun) in self.tuns.iter().enumerate() {
             while let Ok(length) = tun.recv(&mut buffer) {
-                match wire::came(&buffer[..length], sent, id) {
-                    Some(Came::Packet(_)) => seen.came_out = Some(index),
-                    Some(answer) => seen.answer = Some(answer),
-                    None => {}
+                let read = &buffer[..length];
+                let of =
+                    sent.iter().find_map(|(bytes, id)| Some((wire::came(read, bytes, *id)?, id)));
+                let Some((came, id)) = of else { continue };
+                let seen = &mut seen[usize::from(*id) - 1];
+                match came {
+                    Came::Packet(_) => seen.came_out = Some(index),
+                    answer => seen.answer = Some(answer),
                 }
             }
         }

@@ -36,6 +36,9 @@ const OPTIONS: &[(&str, &[Named])] = &[
     ("members", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
     ("quota", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
     ("groups", &[Named::AwsSecurityGroup]),
+    ("prefix-lists", &[Named::AwsSecurityGroup]),
+    ("max-entries", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
+    ("widen", &[Named::AwsSecurityGroup, Named::AwsNetworkAcl]),
     ("dialect", &[Named::Pf]),
     ("placement", &[Named::Nftables, Named::Iptables, Named::Pf]),
 ];
@@ -160,6 +163,8 @@ fn kind(
             let format = format(node, raw, "ip-permissions", diags);
             let quota = number(node, "quota", raw.quota.unwrap_or(60), 1..=1000, diags);
             let groups = groups(node, raw, diags);
+            let prefix_lists = prefix_lists(node, raw, format, diags);
+            let max_entries = max_entries(node, raw, diags);
             let (format, quota, groups) = (format?, quota?, groups?);
             if u32::from(quota) * u32::from(groups) > 1000 {
                 let message = "an interface has at most 1000 rules a direction: groups times quota";
@@ -167,12 +172,21 @@ fn kind(
                 diags.push(diagnostic.at(node.span_of("groups"), ""));
                 return None;
             }
-            Some(Kind::AwsSecurityGroup(aws::group::Options { format, quota, groups }))
+            let (prefix_lists, max_entries) = (prefix_lists?, max_entries?);
+            Some(Kind::AwsSecurityGroup(aws::group::Options {
+                format,
+                quota,
+                groups,
+                prefix_lists,
+                max_entries,
+            }))
         }
         Named::AwsNetworkAcl => {
             let format = format(node, raw, "api-json", diags);
             let quota = number(node, "quota", raw.quota.unwrap_or(20), 20..=40, diags);
-            Some(Kind::AwsNetworkAcl(aws::acl::Options { format: format?, quota: quota? }))
+            let max_entries = max_entries(node, raw, diags);
+            let (format, quota, max_entries) = (format?, quota?, max_entries?);
+            Some(Kind::AwsNetworkAcl(aws::acl::Options { format, quota, max_entries }))
         }
     }
 }
@@ -192,6 +206,49 @@ fn groups(node: Node<'_>, raw: &raw::Target, diags: &mut Diags) -> Option<u16> {
             choose("groups", word, &[("auto", 5)], node.span_of("groups"), diags)
         }
     }
+}
+
+/// Reads from how many prefixes on there are prefix lists; the outer `None` is a fault.
+fn prefix_lists(
+    node: Node<'_>,
+    raw: &raw::Target,
+    format: Option<aws::Format>,
+    diags: &mut Diags,
+) -> Option<Option<u16>> {
+    let Some(value) = raw.prefix_lists else { return Some(None) };
+    if format == Some(aws::Format::Api) {
+        let message =
+            "`ip-permissions` cannot name prefix lists, which have no id before they are made";
+        let diagnostic = Diagnostic::new(Code::OtherKindsOption, message);
+        diags.push(
+            diagnostic.at(node.key_of("prefix-lists"), "").help(
+                "remove it, or write `format: terraform`, `terraform-json` or `cloudformation`",
+            ),
+        );
+        return None;
+    }
+    number(node, "prefix-lists", value, 1..=1000, diags).map(Some)
+}
+
+/// Reads to how many prefixes address sets may grow; the outer `None` is a fault.
+fn max_entries(node: Node<'_>, raw: &raw::Target, diags: &mut Diags) -> Option<Option<u16>> {
+    let wanted = raw.widen.unwrap_or(false);
+    let Some(value) = raw.max_entries else {
+        if wanted {
+            let message = "`widen` says that addresses may grow, but not to how many prefixes";
+            let diagnostic = Diagnostic::new(Code::MissingKey, message);
+            diags.push(diagnostic.at(node.key_of("widen"), "").help("add `max-entries: 20`"));
+        }
+        return (!wanted).then_some(None);
+    };
+    if !wanted {
+        let message = "`max-entries` lets in more than the policy says, and `widen` does not agree";
+        let diagnostic =
+            Diagnostic::new(Code::MissingKey, message).at(node.key_of("max-entries"), "");
+        diags.push(diagnostic.help("add `widen: true`: every address more is then reported"));
+        return None;
+    }
+    number(node, "max-entries", value, 1..=1000, diags).map(Some)
 }
 
 /// Checks a number against the values that an option may have.

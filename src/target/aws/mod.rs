@@ -63,16 +63,20 @@ fn name(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
-/// A logical id for CloudFormation, which takes letters and digits only: each part begins with a capital.
+/// A logical id for CloudFormation, which takes letters and digits only: each part begins with a capital,
+/// and numbers beside each other are kept apart.
 fn logical(text: &str) -> String {
-    let parts = text.split(|c: char| !c.is_ascii_alphanumeric());
-    let capital = |part: &str| {
+    let mut id = String::new();
+    for part in text.split(|c: char| !c.is_ascii_alphanumeric()) {
+        let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        if digit(id.chars().last()) && digit(part.chars().next()) {
+            id.push('x');
+        }
         let mut chars = part.chars();
-        chars
-            .next()
-            .map_or_else(String::new, |c| c.to_ascii_uppercase().to_string() + chars.as_str())
-    };
-    parts.map(capital).collect()
+        id.extend(chars.next().map(|c| c.to_ascii_uppercase()));
+        id.push_str(chars.as_str());
+    }
+    id
 }
 
 /// Neither looks at source ports, TCP flags or hop limits, nor at the addresses of the machines behind it.

@@ -26,6 +26,7 @@ pub const CAPS: Caps = Caps {
     ],
     differences: &[
         "wider, and reported as such: source ports, TCP flags and hop limits are not looked at",
+        "wider where the policy asks for it (`max-entries` with `widen: true`): address sets grow by as few addresses as can be, and every one is reported",
         "the addresses of the subnet's machines are not looked at: `members` says which they are",
         "later fragments carry no ports: AWS lets them follow the entry for the protocol",
         "not filtered by AWS, so that nothing is claimed of it: loopback, neighbour and router discovery, multicast listeners, DHCP, the Amazon DNS server, instance and task metadata, the time service, Windows' licence servers",

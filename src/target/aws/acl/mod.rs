@@ -18,6 +18,8 @@ pub struct Options {
     pub format: Format,
     /// How many entries a direction and family may have, the default deny included.
     pub quota: u16,
+    /// To how many prefixes a rule's addresses grow when they have more; as they are unless said.
+    pub max_entries: Option<u16>,
 }
 
 /// Plans and renders the file.

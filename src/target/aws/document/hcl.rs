@@ -101,8 +101,10 @@ impl Reader {
         }
     }
 
+    /// The members of a block; blocks inside are lists, as in Terraform's JSON.
     fn body(&self, body: &Body) -> Result<Value, ReadError> {
         let mut members = Vec::new();
+        let mut blocks: Vec<(String, Node)> = Vec::new();
         for structure in body.iter() {
             match structure {
                 Structure::Attribute(attribute) => {
@@ -116,9 +118,17 @@ impl Reader {
                         return Err(refuse(line, "a block with labels inside another"));
                     }
                     let node = Node { line, value: self.body(&block.body)? };
-                    member(&mut members, block.ident.as_str().to_owned(), node)?;
+                    let name = block.ident.as_str();
+                    match blocks.iter_mut().find(|(known, _)| known == name) {
+                        Some((_, Node { value: Value::List(list), .. })) => list.push(node),
+                        _ => blocks
+                            .push((name.to_owned(), Node { line, value: Value::List(vec![node]) })),
+                    }
                 }
             }
+        }
+        for (name, list) in blocks {
+            member(&mut members, name, list)?;
         }
         Ok(Value::Map(members))
     }

@@ -27,10 +27,16 @@ pub const CAPS: Caps = Caps {
             most: 16,
             unit: "an interface (5 unless AWS raised it), with at most 1000 rules a direction",
         },
+        Limit {
+            of: "prefix list",
+            most: 100,
+            unit: "entries, each counted as a rule of every group that names it",
+        },
         Limit { of: "description", most: 255, unit: "bytes" },
     ],
     differences: &[
         "wider, and reported as such: source ports are not looked at",
+        "wider where the policy asks for it (`max-entries` with `widen: true`): address sets grow by as few addresses as can be, and every one is reported",
         "the addresses of the machines are not looked at: `members` says which they are",
         "a group that the API made allows everything to leave until its first rule for egress is revoked",
         "not filtered by AWS, so that nothing is claimed of it: loopback, neighbour and router discovery, multicast listeners, DHCP, the Amazon DNS server, instance and task metadata, the time service, Windows' licence servers",

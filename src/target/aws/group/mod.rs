@@ -1,9 +1,11 @@
 //! Security groups: rules that only allow, in no order, with connection tracking.
 
 pub mod caps;
+mod lists;
 mod plan;
 mod read;
 mod spell;
+mod spread;
 
 use super::Format;
 use crate::ir::packet::Filter;
@@ -20,6 +22,10 @@ pub struct Options {
     pub quota: u16,
     /// Over how many groups the rules may be spread.
     pub groups: u16,
+    /// With more prefixes than this a service's addresses become customer-managed prefix lists.
+    pub prefix_lists: Option<u16>,
+    /// To how many prefixes a rule's addresses grow when they have more; as they are unless said.
+    pub max_entries: Option<u16>,
 }
 
 /// Plans and renders the file.
@@ -33,8 +39,8 @@ pub fn generate(
     header: &Header,
     templates: &Templates,
 ) -> Result<Vec<File>, Vec<Fault>> {
-    let groups = plan::plan(filter, options)?;
-    let page = spell::page(&groups, spec, options.format, header)?;
+    let plan = plan::plan(filter, options)?;
+    let page = spell::page(&plan, spec, options.format, header)?;
     let template = match options.format {
         Format::Terraform => "aws-security-group.tf.j2",
         Format::TerraformJson => "aws-security-group.tf.json.j2",

@@ -1,23 +1,46 @@
 //! From packet rules to rules that only allow: what earlier rules refuse is taken out, exactly.
 
-use super::Options;
+use super::lists::Lists;
+use super::spread::spread;
+use super::{Options, spell};
 use crate::diag::Code;
 use crate::ir::packet::{Filter, Rule as PacketRule};
 use crate::ir::{Action, Direction, L4, Origin, OriginKind, region};
 use crate::net::{Family, IpSet};
 use crate::target::Fault;
+use crate::target::aws::Format;
 use crate::target::aws::services::{Service, of};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+
+/// Who is on the other side of a rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Peer {
+    Prefix(IpNet),
+    /// Index of a prefix list.
+    List(usize),
+}
 
 /// One rule of a group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Rule {
     pub(super) egress: bool,
+    pub(super) family: Family,
     pub(super) service: Service,
-    pub(super) prefix: IpNet,
+    pub(super) peer: Peer,
+    /// How much of the quota it takes.
+    pub(super) weight: usize,
+    /// Names it by what it allows, so that it keeps its name while others come and go.
+    pub(super) key: String,
     /// Where it comes from.
     pub(super) comment: String,
+}
+
+/// Every decision of an artifact.
+pub(super) struct Plan {
+    pub(super) lists: Lists,
+    /// The rules of each group.
+    pub(super) groups: Vec<Vec<Rule>>,
 }
 
 /// What is allowed of one service: from or to whom, and by which rules.
@@ -27,18 +50,64 @@ struct Allowed {
     comments: Vec<String>,
 }
 
-/// Plans the groups: each a list of rules.
-pub(super) fn plan(filter: &Filter, options: &Options) -> Result<Vec<Vec<Rule>>, Vec<Fault>> {
+/// Plans the groups.
+pub(super) fn plan(filter: &Filter, options: &Options) -> Result<Plan, Vec<Fault>> {
     let (mut rules, mut faults) = (Vec::new(), Vec::new());
-    for way in [Direction::Inbound, Direction::Outbound] {
-        let planned = direction(filter, way, &mut faults);
+    let mut lists = Lists::default();
+    for way in Direction::BOTH {
+        let services = direction(filter, way, &mut faults);
+        let planned: Vec<_> =
+            services.iter().flat_map(|one| spelled(one, way, options, &mut lists)).collect();
         faults.extend(over_quota(&planned, way, options));
         rules.extend(planned);
     }
-    if faults.is_empty() { Ok(spread(rules, options)) } else { Err(faults) }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let groups = spread(&rules, options).ok_or_else(|| vec![too_heavy(options)])?;
+    Ok(Plan { lists, groups })
 }
 
-fn direction(filter: &Filter, way: Direction, faults: &mut Vec<Fault>) -> Vec<Rule> {
+/// The rules of one service: one a prefix, or one a prefix list where there are many.
+fn spelled(
+    (service, allowed): &(Service, Allowed),
+    way: Direction,
+    options: &Options,
+    lists: &mut Lists,
+) -> Vec<Rule> {
+    let comment = allowed.comments.join(", ");
+    let egress = way == Direction::Outbound;
+    let usage = spell::usage(egress, service);
+    let mut rules = Vec::new();
+    for family in Family::BOTH {
+        let of_family = allowed
+            .others
+            .iter()
+            .flat_map(|others| others.only(family).prefixes().collect::<Vec<_>>());
+        let prefixes: Vec<IpNet> = of_family.collect();
+        let mut rule = |peer, weight, key| {
+            let (service, comment) = (service.clone(), comment.clone());
+            rules.push(Rule { egress, family, service, peer, weight, key, comment });
+        };
+        // A list has no id before it is made, which the API's form would need.
+        let most = options.prefix_lists.filter(|_| options.format != Format::Api);
+        if most.is_some_and(|most| prefixes.len() > usize::from(most)) {
+            let number = if family == Family::V4 { 4 } else { 6 };
+            for at in lists.of(&format!("{usage}_ipv{number}"), &prefixes, options.quota) {
+                let list = &lists.all[at];
+                rule(Peer::List(at), list.entries.len(), format!("{usage}_list_{}", list.name));
+            }
+        } else {
+            for prefix in prefixes {
+                rule(Peer::Prefix(prefix), 1, spell::key(&usage, prefix));
+            }
+        }
+    }
+    rules
+}
+
+/// What is allowed one way, by service.
+fn direction(filter: &Filter, way: Direction, faults: &mut Vec<Fault>) -> Vec<(Service, Allowed)> {
     let mut services: BTreeMap<Service, Allowed> = BTreeMap::new();
     let mut refusing: Vec<&PacketRule> = Vec::new();
     let rest = rest(filter, way);
@@ -56,17 +125,7 @@ fn direction(filter: &Filter, way: Direction, faults: &mut Vec<Fault>) -> Vec<Ru
     if filter.defaults.of(way) == Action::Reject {
         faults.push(fault(REJECT, None, "write `drop`"));
     }
-    let spelled = |(service, allowed): (Service, Allowed)| {
-        let comment = allowed.comments.join(", ");
-        let prefixes: Vec<_> = allowed.others.iter().flat_map(IpSet::prefixes).collect();
-        prefixes.into_iter().map(move |prefix| Rule {
-            egress: way == Direction::Outbound,
-            service: service.clone(),
-            prefix,
-            comment: comment.clone(),
-        })
-    };
-    services.into_iter().flat_map(spelled).collect()
+    services.into_iter().collect()
 }
 
 const REJECT: &str = "a security group drops in silence: it cannot reject";
@@ -145,9 +204,9 @@ fn over_quota(rules: &[Rule], way: Direction, options: &Options) -> Vec<Fault> {
     for family in Family::BOTH {
         let mut needed = 0;
         let mut by: BTreeMap<&str, usize> = BTreeMap::new();
-        for rule in rules.iter().filter(|rule| Family::of(rule.prefix.addr()) == family) {
-            needed += 1;
-            *by.entry(&rule.comment).or_default() += 1;
+        for rule in rules.iter().filter(|rule| rule.family == family) {
+            needed += rule.weight;
+            *by.entry(&rule.comment).or_default() += rule.weight;
         }
         if needed <= most {
             continue;
@@ -160,27 +219,48 @@ fn over_quota(rules: &[Rule], way: Direction, options: &Options) -> Vec<Fault> {
             if options.groups == 1 { "a security group" } else { "its security groups" },
             list.join(", ")
         );
-        let help = "let AWS raise the quota and say so (`quota: 200`), spread them (`groups: 5`), or allow larger prefixes";
-        faults.push(Fault { code: Code::Quota, ..fault(&message, None, help) });
+        faults
+            .push(Fault { code: Code::Quota, ..fault(&message, None, &ways_out(needed, options)) });
     }
     faults
 }
 
-/// Spreads the rules over as few groups as take them; each group takes so many of a direction and family.
-fn spread(rules: Vec<Rule>, options: &Options) -> Vec<Vec<Rule>> {
-    let quota = usize::from(options.quota).max(1);
-    let mut groups: Vec<Vec<Rule>> = vec![Vec::new()];
-    let mut counts: BTreeMap<(bool, Family), usize> = BTreeMap::new();
-    for rule in rules {
-        let count = counts.entry((rule.egress, Family::of(rule.prefix.addr()))).or_default();
-        let group = *count / quota;
-        *count += 1;
-        while groups.len() <= group {
-            groups.push(Vec::new());
-        }
-        groups[group].push(rule);
+/// The most rules of one direction and family that all groups of an interface may have together.
+const PRODUCT: usize = 1000;
+/// The groups that an interface has unless AWS raised it.
+const GROUPS: usize = 5;
+
+/// What can be done about too many rules.
+fn ways_out(needed: usize, options: &Options) -> String {
+    let mut ways = Vec::new();
+    let groups = needed.div_ceil(usize::from(options.quota).max(1));
+    if groups <= GROUPS {
+        ways.push(format!("spread them over {groups} groups (`groups: {groups}`)"));
     }
-    groups
+    if needed <= PRODUCT {
+        let groups = (PRODUCT / needed.max(1)).min(usize::from(options.groups));
+        ways.push(format!(
+            "let AWS raise the quota and say so (`quota: {needed}` and `groups: {groups}`)"
+        ));
+    }
+    if options.max_entries.is_none() {
+        ways.push(
+            "let address sets grow to fewer prefixes (`max-entries: 20` and `widen: true`), which prints every address more".to_owned(),
+        );
+    }
+    ways.push("allow less".to_owned());
+    ways.join("; or ")
+}
+
+/// There is room for all rules together, but a list is one piece.
+fn too_heavy(options: &Options) -> Fault {
+    let message = format!(
+        "the prefix lists do not fit into groups of {} rules: a list counts as all its entries, in one group",
+        options.quota
+    );
+    let help =
+        "leave out `prefix-lists`, allow more `groups`, or let AWS raise the quota and say so";
+    Fault { code: Code::Quota, ..fault(&message, None, help) }
 }
 
 fn fault(message: &str, origin: Option<&Origin>, help: &str) -> Fault {

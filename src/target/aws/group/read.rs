@@ -11,6 +11,7 @@ use crate::proof::program::{Base, Chain, Clause, Field, Match, Place, Then};
 use crate::target::aws::Format;
 use crate::target::aws::document::{self, Node};
 use crate::target::{File, ReadError, at_hook};
+use ipnet::IpNet;
 
 /// The clauses of both directions.
 #[derive(Default)]
@@ -60,12 +61,14 @@ fn program(rules: Rules) -> Program {
 }
 
 const INGRESS: &str = "aws_vpc_security_group_ingress_rule";
+const LIST: &str = "aws_ec2_managed_prefix_list";
 const EGRESS: &str = "aws_vpc_security_group_egress_rule";
 
 fn terraform(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
     root.only(&["//", "variable", "resource"])?;
     let resource = root.need("resource")?;
-    resource.only(&["aws_security_group", INGRESS, EGRESS])?;
+    resource.only(&["aws_security_group", LIST, INGRESS, EGRESS])?;
+    let lists = lists(resource.get(LIST))?;
     let mut ids = Vec::new();
     for (name, group) in resource.need("aws_security_group")?.map()? {
         group.only(&["name", "description", "vpc_id"])?;
@@ -83,6 +86,7 @@ fn terraform(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
                 "ip_protocol",
                 "cidr_ipv4",
                 "cidr_ipv6",
+                "prefix_list_id",
                 "from_port",
                 "to_port",
             ])?;
@@ -92,36 +96,128 @@ fn terraform(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
             }
             let protocol = rule.need("ip_protocol")?.text()?;
             let ports = pair(rule, "from_port", "to_port")?;
-            let (v4, v6) = (rule.get("cidr_ipv4"), rule.get("cidr_ipv6"));
-            add(rules, egress, rule, protocol, ports, (v4, v6))?;
+            let nets = match rule.get("prefix_list_id") {
+                Some(id) => {
+                    let known = |(name, _): &&(String, Vec<IpNet>)| {
+                        id.reference().ok() == Some(format!("{LIST}.{name}.id").as_str())
+                    };
+                    listed(rule, id, lists.iter().find(known), &["cidr_ipv4", "cidr_ipv6"])?
+                }
+                None => vec![document::prefix(rule, rule.get("cidr_ipv4"), rule.get("cidr_ipv6"))?],
+            };
+            for net in nets {
+                add(rules, egress, rule, protocol, ports, net)?;
+            }
         }
     }
     Ok(())
 }
 
+/// The prefix lists of Terraform, by name.
+fn lists(node: Option<&Node>) -> Result<Vec<(String, Vec<IpNet>)>, ReadError> {
+    let mut lists = Vec::new();
+    for (name, list) in node.map(Node::map).transpose()?.unwrap_or_default() {
+        list.only(&["name", "address_family", "max_entries", "entry"])?;
+        let most = list.need("max_entries")?;
+        let entries = list.need("entry")?.list()?;
+        lists.push((name.clone(), entered(list.need("address_family")?, most, entries, "cidr")?));
+    }
+    Ok(lists)
+}
+
+/// A prefix list of CloudFormation.
+fn stack_list(list: &Node) -> Result<Vec<IpNet>, ReadError> {
+    list.only(&["PrefixListName", "AddressFamily", "MaxEntries", "Entries"])?;
+    let most = list.need("MaxEntries")?;
+    entered(list.need("AddressFamily")?, most, list.need("Entries")?.list()?, "Cidr")
+}
+
+/// The entries of a prefix list: of its family, no more than it has room for, and no more than go in one
+/// call.
+fn entered(
+    family: &Node,
+    most: &Node,
+    entries: &[Node],
+    key: &str,
+) -> Result<Vec<IpNet>, ReadError> {
+    let room = usize::try_from(most.number()?).unwrap_or_default();
+    if entries.len() > room.min(100) {
+        return Err(most.refuse("the list has more entries than room"));
+    }
+    let four = match family.text()? {
+        "IPv4" => true,
+        "IPv6" => false,
+        _ => return Err(family.refuse("this is no address family")),
+    };
+    let entry = |node: &Node| {
+        node.only(&[key])?;
+        let net = Some(node.need(key)?);
+        if four { document::prefix(node, net, None) } else { document::prefix(node, None, net) }
+    };
+    entries.iter().map(entry).collect()
+}
+
+/// The prefixes of the list that a rule names, when it names nothing else.
+fn listed(
+    rule: &Node,
+    id: &Node,
+    list: Option<&(String, Vec<IpNet>)>,
+    others: &[&str],
+) -> Result<Vec<IpNet>, ReadError> {
+    if others.iter().any(|key| rule.get(key).is_some()) {
+        return Err(rule.refuse("a rule has one prefix or one prefix list"));
+    }
+    let (_, nets) = list.ok_or_else(|| id.refuse("this is no prefix list of the file"))?;
+    Ok(nets.clone())
+}
+
 fn cloudformation(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
     document::no_dynamic_references(root)?;
     root.only(&["AWSTemplateFormatVersion", "Description", "Parameters", "Resources", "Outputs"])?;
-    for (_, resource) in root.need("Resources")?.map()? {
+    let mut lists = Vec::new();
+    let mut groups = Vec::new();
+    for (name, resource) in root.need("Resources")?.map()? {
         resource.only(&["Type", "Properties"])?;
-        if resource.need("Type")?.text()? != "AWS::EC2::SecurityGroup" {
-            return Err(resource.refuse("only security groups are understood"));
+        let properties = resource.need("Properties")?;
+        match resource.need("Type")?.text()? {
+            "AWS::EC2::SecurityGroup" => groups.push(properties),
+            "AWS::EC2::PrefixList" => lists.push((name.clone(), stack_list(properties)?)),
+            _ => return Err(resource.refuse("this kind of resource is not understood")),
         }
-        let group = resource.need("Properties")?;
+    }
+    for group in groups {
         let (ingress, egress) = ("SecurityGroupIngress", "SecurityGroupEgress");
         group.only(&["GroupName", "GroupDescription", "VpcId", ingress, egress])?;
         // Without an egress rule CloudFormation leaves one that allows everything.
         if group.need(egress)?.list()?.is_empty() {
             return Err(group.refuse("no rule for egress: everything could leave"));
         }
-        for (key, way) in [(ingress, false), (egress, true)] {
+        let (from, to) = ("SourcePrefixListId", "DestinationPrefixListId");
+        for (key, way, by_list) in [(ingress, false, from), (egress, true, to)] {
             for rule in group.get(key).map(Node::list).transpose()?.unwrap_or_default() {
-                let keys =
-                    ["IpProtocol", "FromPort", "ToPort", "CidrIp", "CidrIpv6", "Description"];
-                rule.only(&keys)?;
+                rule.only(&[
+                    "IpProtocol",
+                    "FromPort",
+                    "ToPort",
+                    "CidrIp",
+                    "CidrIpv6",
+                    by_list,
+                    "Description",
+                ])?;
                 let protocol = rule.need("IpProtocol")?.text()?;
                 let ports = pair(rule, "FromPort", "ToPort")?;
-                add(rules, way, rule, protocol, ports, (rule.get("CidrIp"), rule.get("CidrIpv6")))?;
+                let nets = match rule.get(by_list) {
+                    Some(id) => {
+                        id.only(&["Ref"])?;
+                        let name = id.need("Ref")?.text()?;
+                        let known = lists.iter().find(|(known, _)| known == name);
+                        listed(rule, id, known, &["CidrIp", "CidrIpv6"])?
+                    }
+                    None => vec![document::prefix(rule, rule.get("CidrIp"), rule.get("CidrIpv6"))?],
+                };
+                for net in nets {
+                    add(rules, way, rule, protocol, ports, net)?;
+                }
             }
         }
     }
@@ -144,7 +240,8 @@ fn api(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
                         range.only(&[block, "Description"])?;
                         let one = Some(range.need(block)?);
                         let prefix = if block == "CidrIp" { (one, None) } else { (None, one) };
-                        add(rules, way, rule, protocol, ports, prefix)?;
+                        let net = document::prefix(rule, prefix.0, prefix.1)?;
+                        add(rules, way, rule, protocol, ports, net)?;
                     }
                 }
             }
@@ -167,9 +264,8 @@ fn add(
     at: &Node,
     protocol: &str,
     ports: Option<(i64, i64)>,
-    (v4, v6): (Option<&Node>, Option<&Node>),
+    net: IpNet,
 ) -> Result<(), ReadError> {
-    let net = document::prefix(at, v4, v6)?;
     let mut when = vec![document::side(net, egress)];
     let number = match protocol {
         "-1" => None,

@@ -1,7 +1,9 @@
 //! Groups in the words of each format.
 
-use super::plan::Rule;
+use super::lists::List;
+use super::plan::{Peer, Plan, Rule};
 use crate::diag::Code;
+use crate::net::Family;
 use crate::net::protocol::{ICMP, ICMPV6, TCP, UDP};
 use crate::target::aws::services::{Part, Service};
 use crate::target::aws::{Attribute, Format, aligned, logical, name, text};
@@ -17,6 +19,7 @@ pub(super) struct Page {
     /// What the names of the file's objects begin with.
     prefix: String,
     groups: Vec<Group>,
+    lists: Vec<SpelledList>,
     /// The rules of all groups, for formats that list them by kind.
     ingress: Vec<Spelled>,
     egress: Vec<Spelled>,
@@ -30,6 +33,17 @@ struct Group {
     title: String,
     ingress: Vec<Spelled>,
     egress: Vec<Spelled>,
+}
+
+#[derive(Clone, Serialize)]
+struct SpelledList {
+    /// The name in the file.
+    name: String,
+    /// The name in AWS.
+    title: String,
+    /// `IPv4` or `IPv6`.
+    family: &'static str,
+    entries: Vec<String>,
 }
 
 #[derive(Clone, Serialize)]
@@ -47,7 +61,7 @@ const DESCRIPTION: usize = 255;
 /// # Errors
 /// A name that AWS reserves.
 pub(super) fn page(
-    groups: &[Vec<Rule>],
+    plan: &Plan,
     spec: &Spec,
     format: Format,
     header: &Header,
@@ -67,8 +81,9 @@ pub(super) fn page(
         Format::CloudFormation => logical(&title),
         _ => name(&title),
     };
+    let lists: Vec<_> = plan.lists.all.iter().map(|one| list(one, &title, format)).collect();
     let group = |(at, rules): (usize, &Vec<Rule>)| {
-        let (number, dashed) = match groups.len() {
+        let (number, dashed) = match plan.groups.len() {
             1 => (String::new(), String::new()),
             _ => (format!("_{}", at + 1), format!("-{}", at + 1)),
         };
@@ -78,7 +93,7 @@ pub(super) fn page(
         };
         let spelled = |egress: bool| {
             let of_way = rules.iter().filter(move |rule| rule.egress == egress);
-            of_way.map(|rule| spelled(rule, format, &name)).collect()
+            of_way.map(|rule| spelled(rule, format, &name, &lists)).collect()
         };
         let (ingress, mut egress): (_, Vec<_>) = (spelled(false), spelled(true));
         if egress.is_empty() && format == Format::CloudFormation {
@@ -86,7 +101,7 @@ pub(super) fn page(
         }
         Group { title: format!("{title}{dashed}"), ingress, egress, name }
     };
-    let groups: Vec<_> = groups.iter().enumerate().map(group).collect();
+    let groups: Vec<_> = plan.groups.iter().enumerate().map(group).collect();
     Ok(Page {
         ingress: groups.iter().flat_map(|group| group.ingress.clone()).collect(),
         egress: groups.iter().flat_map(|group| group.egress.clone()).collect(),
@@ -94,34 +109,70 @@ pub(super) fn page(
         policy: text(&header.policy, DESCRIPTION),
         prefix,
         groups,
+        lists,
     })
 }
 
 /// A group without egress rules gets one from CloudFormation that allows everything; this one, to
 /// loopback, allows nothing that leaves a machine.
 fn spelled_nowhere(group: &str) -> Spelled {
+    let prefix = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::LOCALHOST, 32));
+    let service = Service::all();
     let rule = Rule {
         egress: true,
-        service: Service::all(),
-        prefix: IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::LOCALHOST, 32)),
+        family: Family::V4,
+        key: key(&usage(true, &service), prefix),
+        service,
+        peer: Peer::Prefix(prefix),
+        weight: 1,
         comment: "nothing may leave".to_owned(),
     };
-    spelled(&rule, Format::CloudFormation, group)
+    spelled(&rule, Format::CloudFormation, group, &[])
 }
 
-fn spelled(rule: &Rule, format: Format, group: &str) -> Spelled {
-    let way = if rule.egress { "egress" } else { "ingress" };
-    let label = name(&format!("{way}_{}_{}", key(&rule.service), rule.prefix));
-    let attributes = match format {
-        Format::Terraform => aligned(terraform(rule, group)),
-        Format::TerraformJson => terraform(rule, group),
-        Format::CloudFormation => cloudformation(rule),
-        Format::Api => api(rule),
+fn list(list: &List, title: &str, format: Format) -> SpelledList {
+    let (family, entries) = (list.family, list.entries.iter().map(IpNet::to_string).collect());
+    let whole = format!("{title}_{}", list.name);
+    SpelledList {
+        name: if format == Format::CloudFormation { logical(&whole) } else { name(&whole) },
+        title: whole,
+        family: if family == Family::V4 { "IPv4" } else { "IPv6" },
+        entries,
+    }
+}
+
+fn spelled(rule: &Rule, format: Format, group: &str, lists: &[SpelledList]) -> Spelled {
+    let peer = match rule.peer {
+        Peer::Prefix(prefix) => Other::Prefix(prefix),
+        Peer::List(at) => Other::List(lists.get(at).map_or("", |list| &list.name)),
     };
-    Spelled { name: format!("{group}_{label}"), attributes }
+    let attributes = match format {
+        Format::Terraform => aligned(terraform(rule, peer, group)),
+        Format::TerraformJson => terraform(rule, peer, group),
+        Format::CloudFormation => cloudformation(rule, peer),
+        Format::Api => api(rule, peer),
+    };
+    Spelled { name: format!("{group}_{}", rule.key), attributes }
 }
 
-fn key(service: &Service) -> String {
+/// The other side of a rule: addresses, or the name of a prefix list in the file.
+#[derive(Clone, Copy)]
+enum Other<'a> {
+    Prefix(IpNet),
+    List(&'a str),
+}
+
+/// Names what is allowed one way: `egress_udp_3478`.
+pub(super) fn usage(egress: bool, service: &Service) -> String {
+    format!("{}_{}", if egress { "egress" } else { "ingress" }, services(service))
+}
+
+/// Names a rule for a prefix: `egress_udp_3478_192_0_2_0_24`.
+pub(super) fn key(usage: &str, prefix: IpNet) -> String {
+    name(&format!("{usage}_{prefix}"))
+}
+
+fn services(service: &Service) -> String {
     let part = match service.part {
         Part::Whole | Part::Icmp(None, _) => String::new(),
         Part::Ports(from, to) if from == to => format!("_{from}"),
@@ -157,16 +208,20 @@ fn ends(service: &Service) -> Option<(String, String)> {
 }
 
 /// `aws_vpc_security_group_ingress_rule` and `…_egress_rule` (provider hashicorp/aws).
-fn terraform(rule: &Rule, group: &str) -> Vec<Attribute> {
-    let block = match rule.prefix {
-        IpNet::V4(_) => "cidr_ipv4",
-        IpNet::V6(_) => "cidr_ipv6",
+fn terraform(rule: &Rule, peer: Other<'_>, group: &str) -> Vec<Attribute> {
+    let other = match peer {
+        Other::Prefix(prefix @ IpNet::V4(_)) => Attribute::text("cidr_ipv4", prefix.to_string()),
+        Other::Prefix(prefix @ IpNet::V6(_)) => Attribute::text("cidr_ipv6", prefix.to_string()),
+        Other::List(name) => {
+            let id = format!("aws_ec2_managed_prefix_list.{name}.id");
+            Attribute::reference("prefix_list_id", id)
+        }
     };
     let mut list = vec![
         Attribute::reference("security_group_id", format!("aws_security_group.{group}.id")),
         Attribute::text("description", text(&rule.comment, DESCRIPTION)),
         Attribute::text("ip_protocol", protocol(&rule.service)),
-        Attribute::text(block, rule.prefix.to_string()),
+        other,
     ];
     if let Some((from, to)) = ends(&rule.service) {
         list.push(Attribute::plain("from_port", from));
@@ -186,20 +241,26 @@ fn common(rule: &Rule) -> Vec<Attribute> {
 }
 
 /// A rule in `SecurityGroupIngress` or `SecurityGroupEgress`.
-fn cloudformation(rule: &Rule) -> Vec<Attribute> {
-    let block = match rule.prefix {
-        IpNet::V4(_) => "CidrIp",
-        IpNet::V6(_) => "CidrIpv6",
+fn cloudformation(rule: &Rule, peer: Other<'_>) -> Vec<Attribute> {
+    let other = match peer {
+        Other::Prefix(prefix @ IpNet::V4(_)) => Attribute::text("CidrIp", prefix.to_string()),
+        Other::Prefix(prefix @ IpNet::V6(_)) => Attribute::text("CidrIpv6", prefix.to_string()),
+        Other::List(name) => {
+            let key = if rule.egress { "DestinationPrefixListId" } else { "SourcePrefixListId" };
+            Attribute::map(key, vec![Attribute::text("Ref", name)])
+        }
     };
     let mut list = common(rule);
-    list.push(Attribute::text(block, rule.prefix.to_string()));
+    list.push(other);
     list.push(Attribute::text("Description", text(&rule.comment, DESCRIPTION)));
     list
 }
 
 /// An `IpPermission` of the API.
-fn api(rule: &Rule) -> Vec<Attribute> {
-    let (list, block) = match rule.prefix {
+fn api(rule: &Rule, peer: Other<'_>) -> Vec<Attribute> {
+    // A list has no id before it is made; the plan asks for none in this format.
+    let Other::Prefix(prefix) = peer else { return common(rule) };
+    let (list, block) = match prefix {
         IpNet::V4(_) => ("IpRanges", "CidrIp"),
         IpNet::V6(_) => ("Ipv6Ranges", "CidrIpv6"),
     };
@@ -207,7 +268,7 @@ fn api(rule: &Rule) -> Vec<Attribute> {
     attributes.push(Attribute::map(
         list,
         vec![
-            Attribute::text(block, rule.prefix.to_string()),
+            Attribute::text(block, prefix.to_string()),
             Attribute::text("Description", text(&rule.comment, DESCRIPTION)),
         ],
     ));
