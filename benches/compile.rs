@@ -26,8 +26,11 @@ fn process(c: &mut Criterion) {
     let large = folder.join("large.yaml");
     fs::write(&large, support::policy(10_000)).expect("a policy");
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/amazon-connect/policy.yaml");
+    let five = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/contact-center/voice.yaml");
     let mut group = c.benchmark_group("process");
-    for (name, policy) in [("readme", example), ("10000-rules", large.to_str().expect("UTF-8"))] {
+    for (name, policy) in
+        [("readme", example), ("five-kinds", five), ("10000-rules", large.to_str().expect("UTF-8"))]
+    {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let status = Command::new(env!("CARGO_BIN_EXE_portcullis"))

@@ -324,7 +324,7 @@ mod schema {
         "target-domains",
         "target-group",
         "target-group-quota",
-    "target-lists",
+        "target-lists",
         "target-log-prefix",
         "target-pf",
         "target-wider",

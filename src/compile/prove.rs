@@ -6,7 +6,7 @@ use crate::diag::{Code, Diagnostic, Diags};
 use crate::ir::flow::RuleSet;
 use crate::ir::{Origin, Packet, Verdict, decide};
 use crate::pass::fit::Grown;
-use crate::pass::widen::{Unsayable, Widened};
+use crate::pass::widen::{Unsayable, Widened, Widening};
 use crate::policy::ast::{Policy, Target};
 use crate::proof::program::Place;
 use crate::proof::{Claim, Failure, Proof, Prover};
@@ -77,19 +77,25 @@ pub(super) fn wider(
         let meant = decide(rules, &spec.placement, spec.state, packet).verdict();
         meant != Verdict::Accept && planned.filter.verdict(packet) == Verdict::Accept
     };
-    let example = |packet: &Packet| format!("it lets in, for example, {packet}");
     let mut said = false;
-    for widening in &planned.report {
-        let Some(packet) = widening.examples.iter().find(gets_in) else { continue };
-        let origin = widening.origins.first();
-        let name = origin.map_or_else(String::new, Origin::to_string);
-        let lost = widening.lost.join(" and ");
-        let message = format!("target `{}` is wider than the policy: {name}", spec.name);
+    for (lost, list) in by_loss(&planned.report) {
+        let asked = list.iter().take(ASKED);
+        let found = asked.map(|one| (*one, one.examples.iter().find(gets_in)));
+        let (found, vain): (Vec<_>, Vec<_>) = found.partition(|(_, packet)| packet.is_some());
+        let Some((_, Some(packet))) = found.first() else { continue };
+        let shown: Vec<_> = found.iter().take(SHOWN).map(|(one, _)| *one).collect();
+        let more = list.len() - vain.len() - shown.len();
+        let names: Vec<_> = shown.iter().filter_map(|one| one.origins.first()).collect();
+        let names: Vec<_> = names.into_iter().map(Origin::to_string).collect();
+        let more = if more == 0 { String::new() } else { format!(", and {more} rules more") };
+        let names = names.join(", ") + &more;
+        let message = format!("target `{}` is wider than the policy: {names}", spec.name);
         let mut diagnostic = Diagnostic::new(Code::Wider, message);
-        if let Some(rule) = origin.and_then(|origin| policy.rules.get(origin.index?)) {
+        let origins = shown.iter().filter_map(|one| one.origins.first()?.index);
+        for rule in origins.filter_map(|index| policy.rules.get(index)) {
             diagnostic = at_use(diagnostic.at(rule.id.span, "this rule"), rule.used_at);
         }
-        let label = format!("{} cannot look at {lost}", spec.kind.word());
+        let label = format!("{} cannot look at {}", spec.kind.word(), lost.join(" and "));
         diags.push(diagnostic.at(target.name, label).note(example(packet)));
         said = true;
     }
@@ -98,6 +104,27 @@ pub(super) fn wider(
         let diagnostic = Diagnostic::new(Code::Wider, message).at(target.name, "this target");
         diags.push(diagnostic.note(example(&beyond)));
     }
+}
+
+fn example(packet: &Packet) -> String {
+    format!("it lets in, for example, {packet}")
+}
+
+/// The most rules that are asked, in one group, whether a packet gets in by them.
+const ASKED: usize = 64;
+/// The most rules that are pointed at; the rest are counted.
+const SHOWN: usize = 3;
+
+/// The rules that lose the same together, in the order of the first of each.
+fn by_loss(report: &[Widening]) -> Vec<(&[&'static str], Vec<&Widening>)> {
+    let mut groups: Vec<(&[&str], Vec<&Widening>)> = Vec::new();
+    for one in report {
+        match groups.iter_mut().find(|(lost, _)| *lost == one.lost) {
+            Some((_, list)) => list.push(one),
+            None => groups.push((&one.lost, vec![one])),
+        }
+    }
+    groups
 }
 
 /// Says by which addresses a rule grew so that its prefixes fit: every one.

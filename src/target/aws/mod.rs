@@ -6,7 +6,7 @@ pub mod group;
 mod services;
 
 use crate::ir::Hook;
-use crate::ir::packet::Sight;
+use crate::ir::packet::{Rule, Sight};
 use crate::net::IpSet;
 use crate::proof::program::{Field, Match};
 use crate::target::at_hook;
@@ -57,6 +57,23 @@ fn text(text: &str, most: usize) -> String {
         _ => text,
     }
 }
+
+/// Says where a rule comes from, in at most about as many bytes as a description has.
+fn comment(rule: &Rule) -> String {
+    let mut names = String::new();
+    for origin in &rule.origins {
+        if names.len() > DESCRIPTION {
+            break;
+        }
+        let comma = if names.is_empty() { "" } else { ", " };
+        names += &format!("{comma}{origin}");
+    }
+    let said = rule.origins.iter().map(|origin| origin.comment.as_str()).find(|c| !c.is_empty());
+    names + &said.map_or_else(String::new, |said| format!(": {said}"))
+}
+
+/// A description's most bytes (API reference of EC2, IpRange).
+const DESCRIPTION: usize = 255;
 
 /// A name for Terraform and CloudFormation: letters, digits and `_`.
 fn name(text: &str) -> String {

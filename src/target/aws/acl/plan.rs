@@ -7,8 +7,10 @@ use crate::ir::packet::{Filter, Rule};
 use crate::ir::{Action, Direction, Origin};
 use crate::net::Family;
 use crate::target::Fault;
+use crate::target::aws::comment;
 use crate::target::aws::services::{Service, of};
 use ipnet::IpNet;
+use std::rc::Rc;
 
 /// One entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,7 +21,7 @@ pub(super) struct Entry {
     pub(super) prefix: IpNet,
     pub(super) service: Service,
     /// Where it comes from.
-    pub(super) comment: String,
+    pub(super) comment: Rc<str>,
 }
 
 /// Between the numbers of two rules; a rule's entries count on from its first, so that a new prefix of
@@ -85,23 +87,17 @@ fn of_rule(rule: &Rule, way: Direction) -> Result<Vec<Entry>, Box<Fault>> {
         Direction::Inbound => &rule.source,
         Direction::Outbound => &rule.destination,
     };
+    let comment: Rc<str> = comment(rule).into();
     let entry = |prefix: IpNet, service: &Service| Entry {
         egress: way == Direction::Outbound,
         number: 0,
         allow: rule.action == Action::Allow,
         prefix,
         service: service.clone(),
-        comment: comment(rule),
+        comment: comment.clone(),
     };
     let each = |prefix: IpNet| services.iter().map(move |service| (prefix, service));
     Ok(other.prefixes().flat_map(each).map(|(prefix, service)| entry(prefix, service)).collect())
-}
-
-fn comment(rule: &Rule) -> String {
-    let names: Vec<_> = rule.origins.iter().map(Origin::to_string).collect();
-    let said = rule.origins.iter().map(|origin| origin.comment.as_str()).find(|c| !c.is_empty());
-    let said = said.map_or_else(String::new, |said| format!(": {said}"));
-    format!("{}{said}", names.join(", "))
 }
 
 /// What a direction's default allows.
@@ -116,7 +112,7 @@ fn rest(family: Family, way: Direction) -> Entry {
         allow: true,
         prefix,
         service: Service::all(),
-        comment: format!("default {way}"),
+        comment: format!("default {way}").into(),
     }
 }
 
@@ -133,7 +129,7 @@ fn over_quota(entries: &[Entry], way: Direction, quota: u16) -> Vec<Fault> {
         let mut rules: Vec<(&str, usize)> = Vec::new();
         for entry in entries.iter().filter(of_family) {
             match rules.last_mut() {
-                Some((name, count)) if *name == entry.comment => *count += 1,
+                Some((name, count)) if *name == &*entry.comment => *count += 1,
                 _ => rules.push((&entry.comment, 1)),
             }
         }
@@ -144,7 +140,12 @@ fn over_quota(entries: &[Entry], way: Direction, quota: u16) -> Vec<Fault> {
             "the policy needs {needed} {way} entries of {family}, and a network ACL has {most} beside the default deny: {}",
             list.join(", ")
         );
-        let help = "AWS raises the quota to 40 on request (`quota: 40`); else allow larger prefixes, or use a security group";
+        let help = match needed {
+            ..40 => "let AWS raise the quota to 40, and say so (`quota: 40`)",
+            _ => {
+                "let address sets grow to fewer prefixes (`max-entries: 2` and `widen: true`), which prints every address more; or allow less, or use a security group"
+            }
+        };
         faults.push(Fault { code: Code::Quota, ..fault(&message, None, help) });
     }
     faults

@@ -8,10 +8,11 @@ use crate::ir::packet::{Filter, Rule as PacketRule};
 use crate::ir::{Action, Direction, L4, Origin, OriginKind, region};
 use crate::net::{Family, IpSet};
 use crate::target::Fault;
-use crate::target::aws::Format;
 use crate::target::aws::services::{Service, of};
+use crate::target::aws::{Format, comment};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Who is on the other side of a rule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +34,7 @@ pub(super) struct Rule {
     /// Names it by what it allows, so that it keeps its name while others come and go.
     pub(super) key: String,
     /// Where it comes from.
-    pub(super) comment: String,
+    pub(super) comment: Rc<str>,
 }
 
 /// Every decision of an artifact.
@@ -75,7 +76,7 @@ fn spelled(
     options: &Options,
     lists: &mut Lists,
 ) -> Vec<Rule> {
-    let comment = allowed.comments.join(", ");
+    let comment: Rc<str> = allowed.comments.join(", ").into();
     let egress = way == Direction::Outbound;
     let usage = spell::usage(egress, service);
     let mut rules = Vec::new();
@@ -191,12 +192,6 @@ fn some((source, destination, l4): &(IpSet, IpSet, L4)) -> bool {
     !l4.is_empty() && Family::BOTH.into_iter().any(family)
 }
 
-fn comment(rule: &PacketRule) -> String {
-    let names: Vec<_> = rule.origins.iter().map(Origin::to_string).collect();
-    let said = rule.origins.iter().map(|origin| origin.comment.as_str()).find(|c| !c.is_empty());
-    names.join(", ") + &said.map_or_else(String::new, |said| format!(": {said}"))
-}
-
 /// Says by how much the rules are too many, and which services need how many.
 fn over_quota(rules: &[Rule], way: Direction, options: &Options) -> Vec<Fault> {
     let most = usize::from(options.quota) * usize::from(options.groups);
@@ -234,7 +229,7 @@ const GROUPS: usize = 5;
 fn ways_out(needed: usize, options: &Options) -> String {
     let mut ways = Vec::new();
     let groups = needed.div_ceil(usize::from(options.quota).max(1));
-    if groups <= GROUPS {
+    if groups <= GROUPS && groups * usize::from(options.quota) <= PRODUCT {
         ways.push(format!("spread them over {groups} groups (`groups: {groups}`)"));
     }
     if needed <= PRODUCT {

@@ -6,7 +6,7 @@ use crate::diag::Code;
 use crate::net::Family;
 use crate::net::protocol::{ICMP, ICMPV6, TCP, UDP};
 use crate::target::aws::services::{Part, Service};
-use crate::target::aws::{Attribute, Format, aligned, logical, name, text};
+use crate::target::aws::{Attribute, DESCRIPTION, Format, aligned, logical, name, text};
 use crate::target::{Fault, Header, Spec};
 use ipnet::IpNet;
 use serde::Serialize;
@@ -52,9 +52,6 @@ struct Spelled {
     name: String,
     attributes: Vec<Attribute>,
 }
-
-/// A description's most bytes (API reference of EC2, IpRange).
-const DESCRIPTION: usize = 255;
 
 /// Spells a whole file.
 ///
@@ -125,7 +122,7 @@ fn spelled_nowhere(group: &str) -> Spelled {
         service,
         peer: Peer::Prefix(prefix),
         weight: 1,
-        comment: "nothing may leave".to_owned(),
+        comment: "nothing may leave".into(),
     };
     spelled(&rule, Format::CloudFormation, group, &[])
 }
