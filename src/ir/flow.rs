@@ -81,6 +81,19 @@ impl Rule {
     }
 }
 
+/// Flows that could be opened: a product of sets.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Traffic {
+    /// Which way.
+    pub direction: Direction,
+    /// By whom.
+    pub source: IpSet,
+    /// To whom.
+    pub destination: IpSet,
+    /// With what.
+    pub l4: L4,
+}
+
 /// A whole policy as flow rules: the first rule that matches decides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RuleSet {

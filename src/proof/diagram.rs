@@ -10,14 +10,15 @@ use hashbrown::HashTable;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 
-/// A node or a terminal.
+/// A node or a terminal. A terminal is a set of outcomes, one bit each: more than one where the text has a
+/// condition that nobody here can judge.
 pub(super) type Node = u32;
 
 /// No clause has decided.
-pub(super) const UNDECIDED: Node = 0;
+pub(super) const UNDECIDED: Node = 1;
 /// The chain was left, or a reply is not let in: decided, but without a verdict.
-pub(super) const LEFT: Node = 1;
-/// The verdicts, in the order of their terminals from 2.
+pub(super) const LEFT: Node = 2;
+/// The verdicts, in the order of their bits from the third on.
 const VERDICTS: [Verdict; 5] = [
     Verdict::Accept,
     Verdict::Drop,
@@ -25,12 +26,21 @@ const VERDICTS: [Verdict; 5] = [
     Verdict::RejectProhibited,
     Verdict::Untrack,
 ];
-const TERMINALS: Node = 7;
+pub(super) const ACCEPT: Node = 4;
+/// Terminals are the numbers below this.
+const TERMINALS: Node = 1 << 7;
+/// A condition that may hold.
+pub(super) const MAYBE: Node = ACCEPT | UNDECIDED;
 
 /// Gives the terminal of a verdict.
 pub(super) fn terminal(verdict: Verdict) -> Node {
     let at = VERDICTS.iter().position(|known| *known == verdict).unwrap_or_default();
-    2 + Node::try_from(at).unwrap_or_default()
+    ACCEPT << at
+}
+
+/// Gives a terminal with another outcome in the place of one.
+pub(super) fn exchanged(node: Node, from: Node, to: Node) -> Node {
+    if node & from == 0 { node } else { node & !from | to }
 }
 
 /// The proof did not end within its budget.
@@ -42,6 +52,8 @@ pub(super) trait Value: Copy + Ord + Hash + std::fmt::Debug {
     fn next(self) -> Option<Self>;
     fn previous(self) -> Self;
     fn from_field(value: u32) -> Self;
+    /// The value, or the largest where it is larger.
+    fn from_wide(value: u128) -> Self;
     fn wide(self) -> u128;
     const ZERO: Self;
     const MAX: Self;
@@ -58,6 +70,9 @@ macro_rules! value {
             }
             fn from_field(value: u32) -> Self {
                 value.into()
+            }
+            fn from_wide(value: u128) -> Self {
+                Self::try_from(value).unwrap_or(Self::MAX)
             }
             fn wide(self) -> u128 {
                 self.into()
@@ -94,19 +109,31 @@ enum Operation {
     Then,
 }
 
-const ACCEPT: Node = 2;
-
 impl Operation {
+    /// What it gives without a look at every field.
     fn shortcut(self, a: Node, b: Node) -> Option<Node> {
+        let known = a < TERMINALS;
         match self {
             Operation::Over if a == UNDECIDED => Some(b),
-            Operation::Over if a < TERMINALS || b == UNDECIDED || a == b => Some(a),
+            Operation::Over if known && a & UNDECIDED == 0 => Some(a),
+            Operation::Over if b == UNDECIDED || a == b => Some(a),
             Operation::Guard if a == UNDECIDED || b == UNDECIDED => Some(UNDECIDED),
             Operation::Guard if a == ACCEPT => Some(b),
             Operation::Then if b == UNDECIDED || b == ACCEPT => Some(a),
-            Operation::Then if a == ACCEPT && b < TERMINALS => Some(b),
-            Operation::Then if a != ACCEPT && a < TERMINALS => Some(a),
+            Operation::Then if known && a & ACCEPT == 0 => Some(a),
+            _ if known && b < TERMINALS => Some(self.combine(a, b)),
             _ => None,
+        }
+    }
+
+    /// What it gives for two sets of outcomes: any of one with any of the other.
+    fn combine(self, a: Node, b: Node) -> Node {
+        let if_accepted = |other: Node| if a & ACCEPT == 0 { 0 } else { other };
+        match self {
+            Operation::Over if a & UNDECIDED == 0 => a,
+            Operation::Over => a & !UNDECIDED | b,
+            Operation::Guard => if_accepted(b) | if a & !ACCEPT == 0 { 0 } else { UNDECIDED },
+            Operation::Then => a & !ACCEPT | if_accepted(exchanged(b, UNDECIDED, ACCEPT)),
         }
     }
 }
@@ -284,7 +311,7 @@ impl<V: Value> Diagrams<V> {
         let level = match (left, right) {
             (Some(left), Some(right)) => left.level.min(right.level),
             (Some(one), None) | (None, Some(one)) => one.level,
-            (None, None) => return Ok(a),
+            (None, None) => return Ok(operation.combine(a, b)),
         };
         let mut left = Walk::new(left.filter(|h| h.level == level), a);
         let mut right = Walk::new(right.filter(|h| h.level == level), b);

@@ -26,6 +26,83 @@ impl Program {
         (Verdict::Accept, accepted)
     }
 
+    /// Gives everything that may happen to a packet where conditions are not known, each with the first line
+    /// that may decide so.
+    pub fn outcomes(&self, packet: &Packet) -> Vec<(Verdict, Option<Place>)> {
+        let mut found: Vec<(Verdict, Option<Place>)> = Vec::new();
+        let mut accepted = Some(None);
+        for base in &self.bases {
+            let holds = judge(&base.when, packet);
+            if holds == Holds::No {
+                continue;
+            }
+            let Some(before) = accepted else { break };
+            let (outcomes, mut undecided) = self.may(base.chain, packet);
+            let policy = undecided.then_some((base.policy, base.place));
+            let accepts = |outcome: &(Verdict, Place)| outcome.0 == Verdict::Accept;
+            let all = outcomes.into_iter().chain(policy);
+            let (accepting, refusing): (Vec<_>, Vec<_>) = all.partition(accepts);
+            undecided = holds == Holds::Perhaps;
+            accepted = match accepting.first() {
+                Some((_, place)) => Some(Some(*place)),
+                None => undecided.then_some(before),
+            };
+            for (verdict, place) in refusing {
+                if found.iter().all(|(known, _)| *known != verdict) {
+                    found.push((verdict, Some(place)));
+                }
+            }
+        }
+        found.extend(accepted.map(|place| (Verdict::Accept, place)));
+        found
+    }
+
+    /// What may be decided in a chain, and whether the chain may end undecided.
+    fn may(&self, index: usize, packet: &Packet) -> (Vec<(Verdict, Place)>, bool) {
+        let mut found: Vec<(Verdict, Place)> = Vec::new();
+        let mut note = |more: Vec<(Verdict, Place)>| {
+            for one in more {
+                if found.iter().all(|(known, _)| *known != one.0) {
+                    found.push(one);
+                }
+            }
+        };
+        let mut left = false;
+        let clauses = self.chains.get(index).map_or(&[][..], |chain| &chain.clauses);
+        for clause in clauses {
+            let holds = judge(&clause.when, packet);
+            if holds == Holds::No {
+                continue;
+            }
+            let goes_on = match clause.then {
+                Then::Continue => true,
+                Then::Return => {
+                    left = true;
+                    false
+                }
+                Then::Decide(verdict) => {
+                    note(vec![(verdict, clause.place)]);
+                    false
+                }
+                Then::Goto(chain) => {
+                    let (outcomes, undecided) = self.may(chain, packet);
+                    note(outcomes);
+                    left |= undecided;
+                    false
+                }
+                Then::Jump(chain) => {
+                    let (outcomes, undecided) = self.may(chain, packet);
+                    note(outcomes);
+                    undecided
+                }
+            };
+            if !goes_on && holds == Holds::Yes {
+                return (found, left);
+            }
+        }
+        (found, true)
+    }
+
     fn base(&self, base: &Base, packet: &Packet) -> (Verdict, Place) {
         match self.chain(base.chain, packet) {
             Outcome::Decided(verdict, place) => (verdict, place),
@@ -102,6 +179,26 @@ impl Program {
 /// Chains on one way, the first included: the kernel refuses more (`NFT_JUMP_STACK_SIZE`).
 const DEEPEST: usize = 16;
 
+/// Whether a conjunction holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Holds {
+    No,
+    Perhaps,
+    Yes,
+}
+
+fn judge(when: &[Match], packet: &Packet) -> Holds {
+    let one = |one: &Match| match one {
+        Match::Unknown => Holds::Perhaps,
+        Match::AnyOf(list) => {
+            list.iter().map(|when| judge(when, packet)).max().unwrap_or(Holds::No)
+        }
+        known if holds(known, packet) => Holds::Yes,
+        _ => Holds::No,
+    };
+    when.iter().map(one).min().unwrap_or(Holds::Yes)
+}
+
 /// Tells whether a packet fits a conjunction.
 pub(super) fn all(when: &[Match], packet: &Packet) -> bool {
     when.iter().all(|one| holds(one, packet))
@@ -116,6 +213,7 @@ fn holds(one: &Match, packet: &Packet) -> bool {
         (Match::Destination6(ranges), _, IpAddr::V6(address)) => inside(ranges, address.to_bits()),
         (Match::Field(field, ranges), ..) => inside(ranges, value(*field, packet)),
         (Match::AnyOf(alternatives), ..) => alternatives.iter().any(|when| all(when, packet)),
+        // `Match::Unknown` too: only `outcomes` takes that into account.
         _ => false,
     }
 }

@@ -1,7 +1,9 @@
 //! What a policy means, as a diagram: built from its flow rules and docs/semantics.md, and from nothing of
 //! the passes.
 
-use super::diagram::{Conjunction, Diagrams, LEFT, Node, OverBudget, UNDECIDED, Value, terminal};
+use super::diagram::{
+    Conjunction, Diagrams, LEFT, Node, OverBudget, UNDECIDED, Value, exchanged, terminal,
+};
 use super::field;
 use super::program::Ranges;
 use super::ranges::{common, sorted};
@@ -153,52 +155,9 @@ impl<V: Side> Builder<'_, V> {
         self.diagrams.product(&sets, action)
     }
 
-    /// The replies to flows that the other direction may open. The first rule that matches the opener
-    /// decides; one that refuses lets nothing in, and hides later ones.
     fn replies(&mut self, way: Direction) -> Result<Node, OverBudget> {
-        let opening = way.reverse();
-        let mut list = Vec::new();
-        for rule in self.policy.rules.iter().filter(|rule| rule.direction == opening) {
-            let (from, to) = (V::of_set(&rule.source), V::of_set(&rule.destination));
-            self.replies_to(
-                rule.action,
-                from,
-                to,
-                &rule.l4,
-                ports(rule.ephemeral.ranges()),
-                &mut list,
-            )?;
-        }
-        let all = [(V::ZERO, V::MAX)];
-        let ephemeral = ports(self.policy.ephemeral(opening).ranges());
-        let default = self.policy.defaults.of(opening);
-        self.replies_to(default, &all, &all, &L4::any(), ephemeral, &mut list)?;
-        let decided = self.diagrams.first_match(&list)?;
-        let nothing = |node| if node == LEFT { UNDECIDED } else { node };
-        self.diagrams.replace(decided, nothing, &mut FxHashMap::default())
+        replies_on(self.policy, way, self.diagrams)
     }
-
-    fn replies_to(
-        &mut self,
-        action: Action,
-        from: &[(V, V)],
-        to: &[(V, V)],
-        l4: &L4,
-        ephemeral: Ranges<V>,
-        list: &mut Vec<Node>,
-    ) -> Result<(), OverBudget> {
-        for reply in replies::<V>(l4, &ephemeral) {
-            let Some(all) = between(reply.all, to, from) else { continue };
-            if let Some(admitted) = reply.admitted.filter(|_| action == Action::Allow)
-                && let Some(admitted) = between(admitted, to, from)
-            {
-                list.push(self.diagrams.product(&admitted, terminal(Verdict::Accept))?);
-            }
-            list.push(self.diagrams.product(&all, LEFT)?);
-        }
-        Ok(())
-    }
-
     /// ICMP errors to addresses that take part in an allowed flow.
     fn errors(&mut self, way: Direction) -> Result<Node, OverBudget> {
         let number = match V::FAMILY {
@@ -224,6 +183,52 @@ impl<V: Side> Builder<'_, V> {
     }
 }
 
+/// The replies to flows that the other direction may open. The first rule that matches the opener decides;
+/// one that refuses lets nothing in, and hides later ones.
+pub(super) fn replies_on<V: Side>(
+    policy: &RuleSet,
+    way: Direction,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Node, OverBudget> {
+    let opening = way.reverse();
+    let mut list = Vec::new();
+    for rule in policy.rules.iter().filter(|rule| rule.direction == opening) {
+        let (from, to) = (V::of_set(&rule.source), V::of_set(&rule.destination));
+        let ephemeral = ports(rule.ephemeral.ranges());
+        replies_to(rule.action, (from, to), &rule.l4, ephemeral, diagrams, &mut list)?;
+    }
+    let all = [(V::ZERO, V::MAX)];
+    let ephemeral = ports(policy.ephemeral(opening).ranges());
+    let default = policy.defaults.of(opening);
+    replies_to(default, (&all, &all), &L4::any(), ephemeral, diagrams, &mut list)?;
+    let decided = diagrams.first_match(&list)?;
+    let nothing = |node| exchanged(node, LEFT, UNDECIDED);
+    diagrams.replace(decided, nothing, &mut FxHashMap::default())
+}
+
+/// Ranges of the source and of the destination.
+type Ends<'a, V> = (&'a [(V, V)], &'a [(V, V)]);
+
+fn replies_to<V: Side>(
+    action: Action,
+    (from, to): Ends<'_, V>,
+    l4: &L4,
+    ephemeral: Ranges<V>,
+    diagrams: &mut Diagrams<V>,
+    list: &mut Vec<Node>,
+) -> Result<(), OverBudget> {
+    for reply in replies::<V>(l4, &ephemeral) {
+        let Some(all) = between(reply.all, to, from) else { continue };
+        if let Some(admitted) = reply.admitted.filter(|_| action == Action::Allow)
+            && let Some(admitted) = between(admitted, to, from)
+        {
+            list.push(diagrams.product(&admitted, terminal(Verdict::Accept))?);
+        }
+        list.push(diagrams.product(&all, LEFT)?);
+    }
+    Ok(())
+}
+
 fn one<V: Value>(value: u8) -> Ranges<V> {
     vec![(V::from_field(value.into()), V::from_field(value.into()))]
 }
@@ -246,7 +251,11 @@ fn ack_or_rst<V: Value>() -> Ranges<V> {
 }
 
 /// Source, destination and layer 4 as a product; `None` when no packet of the family fits.
-fn product<V: Value>(source: &[(V, V)], destination: &[(V, V)], l4: &L4) -> Option<Conjunction<V>> {
+pub(super) fn product<V: Value>(
+    source: &[(V, V)],
+    destination: &[(V, V)],
+    l4: &L4,
+) -> Option<Conjunction<V>> {
     let mut sets = vec![
         (field::PROTOCOL, protocols(numbers(l4))),
         (field::DESTINATION_PORT, ports(l4.destination().ranges())),

@@ -4,10 +4,12 @@
 //! (`net::RangeSet` operations): address sets are built with `iprange` from the prefixes as printed, so
 //! that the compiler is not its own judge.
 
+mod boxes;
 mod diagram;
 mod evaluate;
 mod field;
 mod filter;
+mod flows;
 mod meaning;
 pub mod program;
 mod ranges;
@@ -15,13 +17,16 @@ pub mod sets;
 mod translate;
 mod witness;
 
+pub use diagram::OverBudget;
 pub use filter::of_filter;
+pub use flows::{Packets, Space};
 pub use program::Program;
 
 use crate::ir::flow::RuleSet;
 use crate::ir::packet::Filter;
 use crate::ir::{Decision, Packet, Placement, StateMode, Verdict, decide};
-use diagram::{Diagrams, Node, OverBudget, terminal};
+use crate::net::Family;
+use diagram::{Diagrams, Node, Value, terminal};
 use program::{Match, Place};
 use translate::Side;
 
@@ -83,6 +88,11 @@ impl From<OverBudget> for Failure {
 /// How many nodes may be made before the proof gives up: some gigabytes.
 const BUDGET: usize = 60_000_000;
 
+/// Makes the place for the diagrams of a family.
+fn diagrams<V: Value>(family: Family, budget: usize) -> Diagrams<V> {
+    Diagrams::new(field::maxima(family).map(V::from_wide), budget)
+}
+
 /// A policy's meaning at one kind of firewall, by its nodes.
 struct Known {
     placement: Placement,
@@ -122,11 +132,10 @@ impl<'a> Prover<'a> {
 
     /// Makes a prover that gives up after so many steps.
     pub fn with_budget(policy: &'a RuleSet, budget: usize) -> Self {
-        let narrow = |value: u128| u32::try_from(value).unwrap_or(u32::MAX);
         Prover {
             policy,
-            v4: Diagrams::new(field::maxima(crate::net::Family::V4).map(narrow), budget),
-            v6: Diagrams::new(field::maxima(crate::net::Family::V6), budget),
+            v4: diagrams(Family::V4, budget),
+            v6: diagrams(Family::V6, budget),
             known: Vec::new(),
         }
     }

@@ -90,6 +90,8 @@ pub enum Match {
     Destination6(Ranges<u128>),
     /// The field's value is in one of the ranges.
     Field(Field, Ranges<u32>),
+    /// A condition that nobody here can judge: it may hold.
+    Unknown,
     /// At least one of these conjunctions holds (the elements of a concatenated set).
     AnyOf(Vec<Vec<Match>>),
 }

@@ -1,6 +1,8 @@
 //! From a program to the diagram of what it does with every packet of one family.
 
-use super::diagram::{Conjunction, Diagrams, LEFT, Node, OverBudget, UNDECIDED, Value, terminal};
+use super::diagram::{
+    Conjunction, Diagrams, LEFT, MAYBE, Node, OverBudget, UNDECIDED, Value, exchanged, terminal,
+};
 use super::field;
 use super::program::{Base, Clause, Field, Match, Program, Ranges, Then};
 use super::ranges::{common, sorted};
@@ -17,6 +19,8 @@ pub(super) trait Side: Value {
     fn address(value: Self) -> std::net::IpAddr;
     /// The ranges of this family in a set of the rules.
     fn of_set(set: &crate::net::IpSet) -> &[(Self, Self)];
+    /// The set of addresses with these ranges of this family.
+    fn to_set(ranges: &[(Self, Self)]) -> crate::net::IpSet;
 }
 
 impl Side for u32 {
@@ -37,6 +41,13 @@ impl Side for u32 {
     fn of_set(set: &crate::net::IpSet) -> &[(u32, u32)] {
         set.v4.ranges()
     }
+
+    fn to_set(ranges: &[(u32, u32)]) -> crate::net::IpSet {
+        crate::net::IpSet {
+            v4: crate::net::RangeSet::from_ranges(ranges.iter().copied()),
+            ..crate::net::IpSet::empty()
+        }
+    }
 }
 
 impl Side for u128 {
@@ -56,6 +67,13 @@ impl Side for u128 {
 
     fn of_set(set: &crate::net::IpSet) -> &[(u128, u128)] {
         set.v6.ranges()
+    }
+
+    fn to_set(ranges: &[(u128, u128)]) -> crate::net::IpSet {
+        crate::net::IpSet {
+            v6: crate::net::RangeSet::from_ranges(ranges.iter().copied()),
+            ..crate::net::IpSet::empty()
+        }
     }
 }
 
@@ -103,12 +121,12 @@ pub(super) fn union<V: Side>(
 
 /// Behind a jump, a chain that returned or ended has not decided.
 fn fall(node: Node) -> Node {
-    if node == LEFT { UNDECIDED } else { node }
+    exchanged(node, LEFT, UNDECIDED)
 }
 
 /// Behind a goto, a chain that ended has left the caller as well.
 fn leave(node: Node) -> Node {
-    if node == UNDECIDED { LEFT } else { node }
+    exchanged(node, UNDECIDED, LEFT)
 }
 
 impl<'a, V: Side> Translator<'a, V> {
@@ -190,6 +208,10 @@ impl<'a, V: Side> Translator<'a, V> {
                 Match::Family(_) => return Ok(None),
                 Match::AnyOf(alternatives) => {
                     condition.further.push(self.any_of(alternatives)?);
+                    continue;
+                }
+                Match::Unknown => {
+                    condition.further.push(MAYBE);
                     continue;
                 }
                 Match::Field(name @ (Field::Incoming | Field::Outgoing), ranges) => {

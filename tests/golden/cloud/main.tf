@@ -5,8 +5,8 @@ variable "cloud_tf_vpc_id" {
   type = string
 }
 
-resource "aws_ec2_managed_prefix_list" "cloud_tf_ingress_icmp_3_4_ipv4_1" {
-  name           = "cloud-tf_ingress_icmp_3_4_ipv4_1"
+resource "aws_ec2_managed_prefix_list" "cloud_tf_ingress_icmp_8_ipv4_1" {
+  name           = "cloud-tf_ingress_icmp_8_ipv4_1"
   address_family = "IPv4"
   max_entries    = 10
 
@@ -83,38 +83,38 @@ resource "aws_security_group" "cloud_tf" {
   vpc_id      = var.cloud_tf_vpc_id
 }
 
-resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_icmp_3_4_list_ingress_icmp_3_4_ipv4_1" {
+resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_icmp_8_list_ingress_icmp_8_ipv4_1" {
   security_group_id = aws_security_group.cloud_tf.id
   description       = "desk, probes"
   ip_protocol       = "icmp"
-  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_3_4_ipv4_1.id
-  from_port         = 3
-  to_port           = 4
-}
-
-resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_icmp_8_list_ingress_icmp_3_4_ipv4_1" {
-  security_group_id = aws_security_group.cloud_tf.id
-  description       = "desk, probes"
-  ip_protocol       = "icmp"
-  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_3_4_ipv4_1.id
+  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_8_ipv4_1.id
   from_port         = 8
   to_port           = -1
 }
 
-resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_tcp_3389_list_ingress_icmp_3_4_ipv4_1" {
+resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_icmp_13_0_list_ingress_icmp_8_ipv4_1" {
+  security_group_id = aws_security_group.cloud_tf.id
+  description       = "desk, probes"
+  ip_protocol       = "icmp"
+  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_8_ipv4_1.id
+  from_port         = 13
+  to_port           = 0
+}
+
+resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_tcp_3389_list_ingress_icmp_8_ipv4_1" {
   security_group_id = aws_security_group.cloud_tf.id
   description       = "desk"
   ip_protocol       = "tcp"
-  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_3_4_ipv4_1.id
+  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_8_ipv4_1.id
   from_port         = 3389
   to_port           = 3389
 }
 
-resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_47_list_ingress_icmp_3_4_ipv4_1" {
+resource "aws_vpc_security_group_ingress_rule" "cloud_tf_ingress_47_list_ingress_icmp_8_ipv4_1" {
   security_group_id = aws_security_group.cloud_tf.id
   description       = "probes"
   ip_protocol       = "47"
-  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_3_4_ipv4_1.id
+  prefix_list_id    = aws_ec2_managed_prefix_list.cloud_tf_ingress_icmp_8_ipv4_1.id
 }
 
 resource "aws_vpc_security_group_egress_rule" "cloud_tf_egress_tcp_443_list_egress_tcp_443_ipv4_1" {

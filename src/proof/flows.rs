@@ -1,0 +1,184 @@
+//! What policies let be opened, over all packets and apart from any firewall.
+
+use super::diagram::{ACCEPT, Diagrams, Node, OverBudget, UNDECIDED, exchanged, terminal};
+use super::meaning::{product, replies_on};
+use super::translate::Side;
+use super::{BUDGET, boxes, diagrams, witness};
+use crate::ir::flow::{RuleSet, Traffic};
+use crate::ir::{Action, Direction, Packet, Placement, Verdict};
+use crate::net::Family;
+use rustc_hash::FxHashMap;
+
+/// Where sets of packets are made, compared and spelled; those of several policies share one.
+pub struct Space {
+    v4: Diagrams<u32>,
+    v6: Diagrams<u128>,
+}
+
+/// A set of packets, or what is done with each, in a [`Space`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packets {
+    v4: Node,
+    v6: Node,
+}
+
+impl Packets {
+    /// No packet.
+    pub const NONE: Packets = Packets { v4: UNDECIDED, v6: UNDECIDED };
+
+    /// Tells whether there is no packet in the set.
+    pub fn is_empty(self) -> bool {
+        self == Packets::NONE
+    }
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Space { v4: diagrams(Family::V4, BUDGET), v6: diagrams(Family::V6, BUDGET) }
+    }
+}
+
+/// What an action is in the diagrams.
+fn action(action: Action) -> Node {
+    terminal(match action {
+        Action::Allow => Verdict::Accept,
+        Action::Drop => Verdict::Drop,
+        Action::Reject => Verdict::RejectProhibited,
+    })
+}
+
+/// The same, for both families.
+macro_rules! both {
+    ($space:expr, |$diagrams:ident, $node:ident| $do:expr) => {{
+        let v4 = {
+            let $diagrams = &mut $space.v4;
+            #[allow(unused_variables, reason = "not every operation looks at the family's node")]
+            let $node = |packets: Packets| packets.v4;
+            $do
+        };
+        let v6 = {
+            let $diagrams = &mut $space.v6;
+            #[allow(unused_variables, reason = "not every operation looks at the family's node")]
+            let $node = |packets: Packets| packets.v6;
+            $do
+        };
+        Ok(Packets { v4: v4?, v6: v6? })
+    }};
+}
+
+impl Space {
+    /// Gives what a policy does with the flows opened in a direction.
+    ///
+    /// # Errors
+    /// When the diagrams become too large; so for all that makes some.
+    pub fn flows(&mut self, policy: &RuleSet, way: Direction) -> Result<Packets, OverBudget> {
+        both!(self, |diagrams, node| flows(policy, way, diagrams))
+    }
+
+    /// Gives what of it has a certain action.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn with_action(&mut self, flows: Packets, wanted: Action) -> Result<Packets, OverBudget> {
+        let pick: fn(Node) -> Node = match wanted {
+            Action::Allow => |node| chosen(node, action(Action::Allow)),
+            Action::Drop => |node| chosen(node, action(Action::Drop)),
+            Action::Reject => |node| chosen(node, action(Action::Reject)),
+        };
+        both!(self, |diagrams, node| diagrams.replace(node(flows), pick, &mut FxHashMap::default()))
+    }
+
+    /// Gives the replies that a stateless firewall lets through in a direction.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn replies(&mut self, policy: &RuleSet, way: Direction) -> Result<Packets, OverBudget> {
+        both!(self, |diagrams, node| replies_on(policy, way, diagrams))
+    }
+
+    /// Gives the packets of some traffic.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn traffic(&mut self, traffic: &Traffic) -> Result<Packets, OverBudget> {
+        both!(self, |diagrams, node| box_of(traffic, diagrams))
+    }
+
+    /// Gives the packets that are in one of two sets.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn union(&mut self, one: Packets, other: Packets) -> Result<Packets, OverBudget> {
+        both!(self, |diagrams, node| diagrams.over(node(one), node(other)))
+    }
+
+    /// Gives the packets that are in both of two sets.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn intersection(&mut self, one: Packets, other: Packets) -> Result<Packets, OverBudget> {
+        both!(self, |diagrams, node| diagrams.guard(node(one), node(other)))
+    }
+
+    /// Gives the packets that are in the first set and not in the second.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn difference(&mut self, one: Packets, other: Packets) -> Result<Packets, OverBudget> {
+        let not: fn(Node) -> Node =
+            |node| exchanged(exchanged(node, UNDECIDED, REST), ACCEPT, UNDECIDED);
+        let back: fn(Node) -> Node = |node| exchanged(node, REST, ACCEPT);
+        both!(self, |diagrams, node| {
+            let rest = diagrams.replace(node(other), not, &mut FxHashMap::default())?;
+            let rest = diagrams.replace(rest, back, &mut FxHashMap::default())?;
+            diagrams.guard(rest, node(one))
+        })
+    }
+
+    /// Gives a packet of a set, as one that opens a flow.
+    pub fn packet(&self, packets: Packets) -> Option<Packet> {
+        let host = &Placement::Host;
+        witness::difference(&self.v4, host, packets.v4, UNDECIDED)
+            .or_else(|| witness::difference(&self.v6, host, packets.v6, UNDECIDED))
+    }
+
+    /// Gives a set as disjoint boxes, at most `most` of a family, and whether these are all.
+    pub fn boxes(&self, packets: Packets, way: Direction, most: usize) -> (Vec<Traffic>, bool) {
+        let (v4, all4) = boxes::boxes(&self.v4, packets.v4, most);
+        let (v6, all6) = boxes::boxes(&self.v6, packets.v6, most);
+        let mut list: Vec<_> = v4.iter().flat_map(|one| boxes::traffic(one, way)).collect();
+        list.extend(v6.iter().flat_map(|one| boxes::traffic(one, way)));
+        (list, all4 && all6)
+    }
+}
+
+/// Stands for what is not in a set, while the set is turned around.
+const REST: Node = 8;
+
+fn chosen(node: Node, wanted: Node) -> Node {
+    if node == wanted { ACCEPT } else { UNDECIDED }
+}
+
+fn flows<V: Side>(
+    policy: &RuleSet,
+    way: Direction,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Node, OverBudget> {
+    let mut list = Vec::new();
+    for rule in policy.rules.iter().filter(|rule| rule.direction == way) {
+        let sets = product(V::of_set(&rule.source), V::of_set(&rule.destination), &rule.l4);
+        if let Some(sets) = sets {
+            list.push(diagrams.product(&sets, action(rule.action))?);
+        }
+    }
+    let rules = diagrams.first_match(&list)?;
+    diagrams.over(rules, action(policy.defaults.of(way)))
+}
+
+fn box_of<V: Side>(traffic: &Traffic, diagrams: &mut Diagrams<V>) -> Result<Node, OverBudget> {
+    let (source, destination) = (V::of_set(&traffic.source), V::of_set(&traffic.destination));
+    match product(source, destination, &traffic.l4) {
+        Some(sets) => diagrams.product(&sets, ACCEPT),
+        None => Ok(UNDECIDED),
+    }
+}
