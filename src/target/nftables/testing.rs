@@ -407,6 +407,7 @@ fn holds(when: &[Match], packet: &Packet) -> bool {
             matches!(packet.destination, IpAddr::V6(a) if within(ranges, a.to_bits()))
         }
         Match::Field(field, ranges) => within(ranges, value(*field, packet)),
+        Match::Unknown => false,
         Match::AnyOf(any) => any.iter().any(|when| holds(when, packet)),
     })
 }
