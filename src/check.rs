@@ -1,23 +1,74 @@
 //! Checking: what a policy that compiles should still be asked about.
 
-use crate::analysis::{Useless, Why, useless};
+use crate::analysis::{Useless, Why, overlaps, useless};
+use crate::compile::{at_use, opener};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;
 use crate::ir::flow::RuleSet;
+use crate::ir::{Action, Direction, L4Kind, StateMode};
+use crate::net::protocol::{TCP, UDP};
+use crate::net::{Family, IpSet, PortSet};
 use crate::pass::resolve::resolve;
-use crate::policy::ast::{NetworkExpr, Policy, Rule, ServiceExpr};
+use crate::policy::ast::{NetworkExpr, Policy, Rule, ServiceExpr, Spanned};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Says what is questionable: rules that change nothing, names that nothing uses.
-pub fn check(policy: &Policy, feeds: &Feeds, diags: &mut Diags) {
-    if let Some(resolved) = resolve(policy, feeds, &mut Diags::default()) {
-        rules(policy, &resolved.rules, diags);
-    }
-    names(policy, diags);
+/// What is asked about beside the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Asks<'a> {
+    /// The vendors' address feeds.
+    pub feeds: &'a Feeds,
+    /// The day as of which `expires:` is judged (`YYYY-MM-DD`), and until which it is near.
+    pub days: Option<(&'a str, &'a str)>,
+    /// Whether every rule must have an owner.
+    pub owners: bool,
 }
 
-fn rules(policy: &Policy, rules: &RuleSet, diags: &mut Diags) {
-    let written = |flow: usize| rules.rules.get(flow)?.origins.first()?.index;
+/// Says what is questionable; what rules mean to have (`ignore:`) is left out.
+pub fn check(policy: &Policy, asks: &Asks<'_>, diags: &mut Diags) {
+    let mut found = Diags::default();
+    if let Some(resolved) = resolve(policy, asks.feeds, &mut Diags::default()) {
+        let hidden = rules(policy, &resolved.rules, &mut found);
+        overlapping(policy, &resolved.rules, &hidden, &mut found);
+        broad(policy, &resolved.rules, &mut found);
+    }
+    if let Some((day, soon)) = asks.days {
+        expiring(policy, day, soon, &mut found);
+    }
+    if asks.owners || policy.checks.get(&Code::MissingOwner).is_some_and(Option::is_some) {
+        owners(policy, &mut found);
+    }
+    client_ports(policy, &mut found);
+    names(policy, &mut found);
+    ignored(policy, &mut found);
+    diags.append(found);
+}
+
+/// Takes out the findings that a rule means to have, and reports excuses without a finding.
+fn ignored(policy: &Policy, diags: &mut Diags) {
+    for rule in &policy.rules {
+        for ignored in &rule.ignored {
+            let code = ignored.code.value;
+            let own = |d: &Diagnostic| {
+                d.code == code && d.labels.first().is_some_and(|label| label.span == rule.id.span)
+            };
+            if !diags.remove(own) {
+                let message = format!("rule `{}` has no finding `{code}`", rule.id.value);
+                let diagnostic = Diagnostic::new(Code::UnusedIgnore, message);
+                diags.push(diagnostic.at(ignored.code.span, "").help("remove it"));
+            }
+        }
+    }
+}
+
+/// The rule as written that a flow rule comes from.
+fn written(policy: &Policy, rules: &RuleSet, flow: usize) -> Option<usize> {
+    let index = rules.rules.get(flow)?.origins.first()?.index?;
+    (index < policy.rules.len()).then_some(index)
+}
+
+/// Reports rules that change nothing, and gives those that never match.
+fn rules(policy: &Policy, rules: &RuleSet, diags: &mut Diags) -> BTreeSet<usize> {
+    let written = |flow: usize| written(policy, rules, flow);
     // A written rule may be several flow rules; it changes nothing when none of them does.
     let mut parts: BTreeMap<usize, usize> = BTreeMap::new();
     for index in (0..rules.rules.len()).filter_map(written) {
@@ -29,15 +80,124 @@ fn rules(policy: &Policy, rules: &RuleSet, diags: &mut Diags) {
             found.entry(index).or_default().push(useless);
         }
     }
-    for (index, list) in found {
-        if let Some(rule) =
-            policy.rules.get(index).filter(|_| parts.get(&index) == Some(&list.len()))
-        {
-            let by: BTreeSet<_> =
-                list.iter().flat_map(|u| &u.by).filter_map(|f| written(*f)).collect();
-            let by: Vec<_> = by.into_iter().filter_map(|index| policy.rules.get(index)).collect();
-            diags.push(said(rule, &list, &by));
+    found.retain(|index, list| parts.get(index) == Some(&list.len()));
+    for (index, list) in &found {
+        let Some(rule) = policy.rules.get(*index) else { continue };
+        let by: BTreeSet<_> = list.iter().flat_map(|u| &u.by).filter_map(|f| written(*f)).collect();
+        let by: Vec<_> = by.into_iter().filter_map(|index| policy.rules.get(index)).collect();
+        diags.push(said(rule, list, &by));
+    }
+    found.retain(|_, list| list.iter().all(|useless| useless.why == Why::Shadowed));
+    found.into_keys().collect()
+}
+
+/// Reports rules that lose packets to earlier ones which do the opposite; not those that lose all.
+fn overlapping(policy: &Policy, rules: &RuleSet, hidden: &BTreeSet<usize>, diags: &mut Diags) {
+    let mut seen = BTreeSet::new();
+    for overlap in overlaps(rules) {
+        let Some(index) = written(policy, rules, overlap.rule) else { continue };
+        let earlier = written(policy, rules, overlap.earlier);
+        let (rule, Some(earlier)) = (&policy.rules[index], earlier) else { continue };
+        if hidden.contains(&index) || !seen.insert(index) {
+            continue;
         }
+        let other = &policy.rules[earlier];
+        let message = format!(
+            "some packets of rule `{}` ({}) are decided by `{}` ({})",
+            rule.id.value, rule.action, other.id.value, other.action
+        );
+        let mut diagnostic = Diagnostic::new(Code::OverlappingRules, message)
+            .at(rule.id.span, "this rule")
+            .at(other.id.span, "stands before it")
+            .note(format!("for example {} {}", rule.direction, opener(&overlap.packet)));
+        if overlap.more > 0 {
+            let rules = if overlap.more == 1 { "rule does" } else { "rules do" };
+            diagnostic = diagnostic.note(format!("{} earlier {rules} the same", overlap.more));
+        }
+        diags.push(at_use(diagnostic, rule.used_at));
+    }
+}
+
+/// Reports rules that let everyone on the other side use everything.
+fn broad(policy: &Policy, rules: &RuleSet, diags: &mut Diags) {
+    let mut seen = BTreeSet::new();
+    for (flow, rule) in rules.rules.iter().enumerate().filter(|(_, r)| r.action == Action::Allow) {
+        let (other, side) = match rule.direction {
+            Direction::Inbound => (&rule.source, "from anywhere"),
+            Direction::Outbound => (&rule.destination, "to anywhere"),
+        };
+        let everyone = Family::BOTH.into_iter().any(|f| other.only(f) == IpSet::family(f));
+        let what = match rule.l4.kind() {
+            L4Kind::Any => "every service",
+            L4Kind::Protocols(set) if set.contains(TCP) => "every port of TCP",
+            L4Kind::Protocols(set) if set.contains(UDP) => "every port of UDP",
+            _ => continue,
+        };
+        let Some(index) = written(policy, rules, flow).filter(|_| everyone) else { continue };
+        let rule = &policy.rules[index];
+        if seen.insert(index) {
+            let message = format!("rule `{}` allows {what} {side}", rule.id.value);
+            let diagnostic =
+                Diagnostic::new(Code::OverBroad, message).at(rule.id.span, "this rule");
+            let diagnostic = diagnostic
+                .help("name the services or the addresses that are needed, or say that it is meant: `ignore:`");
+            diags.push(at_use(diagnostic, rule.used_at));
+        }
+    }
+}
+
+/// Reports rules that expire between two days, both included.
+fn expiring(policy: &Policy, day: &str, soon: &str, diags: &mut Diags) {
+    for rule in &policy.rules {
+        let near = |expires: &&Spanned<String>| (day..=soon).contains(&expires.value.as_str());
+        if let Some(expires) = rule.expires.as_ref().filter(near) {
+            let message = format!("rule `{}` expires on {}", rule.id.value, expires.value);
+            let diagnostic = Diagnostic::new(Code::Expiring, message)
+                .at(rule.id.span, "this rule")
+                .at(expires.span, format!("not later than {soon}"))
+                .help("renew the day, or remove the rule");
+            diags.push(at_use(diagnostic, rule.used_at));
+        }
+    }
+}
+
+/// Reports rules that nobody answers for.
+fn owners(policy: &Policy, diags: &mut Diags) {
+    for rule in policy.rules.iter().filter(|r| r.owner.is_empty() && policy.owner.is_empty()) {
+        let message = format!("rule `{}` has no owner", rule.id.value);
+        let diagnostic = Diagnostic::new(Code::MissingOwner, message).at(rule.id.span, "this rule");
+        let diagnostic = diagnostic.help("add `owner:` to the rule, or to the whole policy");
+        diags.push(at_use(diagnostic, rule.used_at));
+    }
+}
+
+/// Reports libraries whose rules expect replies elsewhere than the policy's clients, where it matters.
+fn client_ports(policy: &Policy, diags: &mut Diags) {
+    let stateless = policy.targets.iter().find(|t| t.spec.state == StateMode::Stateless);
+    let Some(target) = stateless else { return };
+    let mut seen = BTreeSet::new();
+    let outbound = |rule: &&Rule| {
+        (rule.action, rule.direction) == (Action::Allow, Direction::Outbound)
+            && rule.source_ports.value.is_all()
+    };
+    for rule in policy.rules.iter().filter(outbound) {
+        let Some(used_at) = rule.used_at else { continue };
+        if rule.ephemeral == policy.ephemeral || !seen.insert(used_at) {
+            continue;
+        }
+        let words = |set: &PortSet| {
+            let words = set.ranges().iter().map(|(low, high)| format!("{low}-{high}"));
+            words.collect::<Vec<_>>().join(", ")
+        };
+        let message = format!(
+            "replies to the library's clients come to ports {}, and the policy's clients use {}",
+            words(&rule.ephemeral),
+            words(&policy.ephemeral)
+        );
+        let diagnostic = Diagnostic::new(Code::ClientPorts, message)
+            .at(used_at, "the library is used here")
+            .at(target.name, "this target keeps no state");
+        diags.push(diagnostic.help("say what the clients run (`client-os:`), or their ports (`defaults: { ephemeral: … }`)"));
     }
 }
 
@@ -47,13 +207,20 @@ const SHOWN: usize = 3;
 fn said(rule: &Rule, found: &[Useless], by: &[&Rule]) -> Diagnostic {
     let id = &rule.id.value;
     let shadowed = found.iter().all(|useless| useless.why == Why::Shadowed);
-    let (code, message, help) = match shadowed {
-        true => (
+    let refuses = |rule: &Rule| rule.action != Action::Allow;
+    let opposite = by.iter().all(|other| refuses(other) != refuses(rule)) && !by.is_empty();
+    let (code, message, help) = match (shadowed, opposite) {
+        (true, true) => (
+            Code::ContradictingRules,
+            format!("rule `{id}` ({}) never happens: earlier rules do the opposite", rule.action),
+            "move it up if it was meant to win; else remove it",
+        ),
+        (true, false) => (
             Code::ShadowedRule,
             format!("rule `{id}` never matches: earlier rules decide all its packets"),
             "move it up if it was meant to win; else remove it",
         ),
-        false => (
+        (false, _) => (
             Code::RedundantRule,
             format!("rule `{id}` changes nothing: the rest decides its packets alike"),
             "remove it, or correct what it was meant to add",
@@ -69,10 +236,7 @@ fn said(rule: &Rule, found: &[Useless], by: &[&Rule]) -> Diagnostic {
     if found.iter().any(|useless| useless.default) {
         diagnostic = diagnostic.note(format!("and the {} default", rule.direction));
     }
-    match rule.used_at {
-        Some(span) => diagnostic.at(span, "the library is used here").help(help),
-        None => diagnostic.help(help),
-    }
+    at_use(diagnostic, rule.used_at).help(help)
 }
 
 /// Names of libraries have a prefix with this character; a library's own tables may have more than one
@@ -85,6 +249,11 @@ fn names(policy: &Policy, diags: &mut Diags) {
         used.network(policy, &rule.from);
         used.network(policy, &rule.to);
         used.service(policy, &rule.service);
+    }
+    for invariant in &policy.invariants {
+        used.network(policy, &invariant.from);
+        used.network(policy, &invariant.to);
+        used.service(policy, &invariant.service);
     }
     let members = policy.targets.iter().filter_map(|target| target.members.as_ref());
     members.for_each(|expr| used.network(policy, expr));

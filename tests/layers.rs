@@ -10,7 +10,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("diag", &["source"]),
     ("ir", &["net"]),
     ("proof", &["ir", "net"]),
-    ("analysis", &["ir", "net"]),
+    ("analysis", &["ir", "net", "proof"]),
     ("feed", &["net"]),
     ("target", &["net", "ir", "diag", "proof"]),
     ("policy", &["net", "ir", "source", "diag", "feed", "target"]),

@@ -1,7 +1,16 @@
-//! What a policy's rules do to each other. Exact: over all packets, by the algebra of the flow rules.
+//! What a policy's rules do to each other, and what they let be opened. Exact: over all packets.
 //!
-//! This room knows flow rules only: no YAML, no firewall.
+//! This room knows flow rules and sets of packets only: no YAML, no firewall.
 
+mod ask;
+mod changes;
+mod names;
+mod overlap;
+mod traffic;
 mod useless;
 
+pub use ask::{Asked, Reach};
+pub use changes::{Change, Changes, Kind, changes};
+pub use names::Names;
+pub use overlap::{Overlap, overlaps};
 pub use useless::{Useless, Why, useless};

@@ -64,7 +64,7 @@ struct List<'a> {
 
 /// The ends of a rule's sets: two rules whose hulls are apart have no packet in common.
 #[derive(Clone, Copy)]
-struct Hull {
+pub(super) struct Hull {
     source: [(u128, u128); 2],
     destination: [(u128, u128); 2],
     protocols: (u8, u8),
@@ -75,7 +75,7 @@ struct Hull {
 const NONE: (u128, u128) = (1, 0);
 
 impl Hull {
-    fn of(rule: &Rule) -> Self {
+    pub(super) fn of(rule: &Rule) -> Self {
         let sides = |set: &IpSet| {
             let v4 = ends(&set.v4).map_or(NONE, |(a, b)| (a.into(), b.into()));
             [v4, ends(&set.v6).unwrap_or(NONE)]
@@ -88,7 +88,7 @@ impl Hull {
         }
     }
 
-    fn meets(&self, other: &Self) -> bool {
+    pub(super) fn meets(&self, other: &Self) -> bool {
         fn meet<T: PartialOrd>(a: (T, T), b: (T, T)) -> bool {
             a.0 <= b.1 && b.0 <= a.1
         }

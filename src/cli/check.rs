@@ -2,6 +2,7 @@
 
 use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
+use crate::check::Asks;
 use crate::compile::{self, Inputs};
 use crate::diag::{Code, Severity};
 use clap::Args;
@@ -16,6 +17,9 @@ pub(super) struct Check {
     inputs: InputArgs,
     #[command(flatten)]
     levels: Levels,
+    /// How many days before `expires:` a rule is reported; with `--as-of`.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    soon: u16,
 }
 
 /// How findings are taken that are not errors by themselves.
@@ -58,7 +62,16 @@ fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let diags = &mut session.diags;
     let compiled = compile::compile(&policy, &inputs, &|_| true, diags);
-    crate::check::check(&policy, &feeds, diags);
+    let soon = command.inputs.as_of.as_deref().map(|day| (day, load::after(day, command.soon)));
+    let asks = Asks {
+        feeds: &feeds,
+        days: soon.as_ref().map(|(day, soon)| (*day, soon.as_str())),
+        owners: [&command.levels.deny, &command.levels.warn]
+            .into_iter()
+            .any(|codes| codes.contains(&Code::MissingOwner)),
+    };
+    crate::check::check(&policy, &asks, diags);
+    policy.checks.iter().for_each(|(code, level)| diags.set_level(*code, *level));
     for (codes, severity) in [
         (&command.levels.deny, Some(Severity::Error)),
         (&command.levels.warn, Some(Severity::Warning)),

@@ -85,3 +85,39 @@ pub(super) fn day(text: &str) -> Result<String, String> {
         Err("a day is written YYYY-MM-DD".to_owned())
     }
 }
+
+/// Gives the day so many days after another (proleptic Gregorian calendar, as ISO 8601 has it).
+pub(super) fn after(day: &str, days: u16) -> String {
+    let number = |range| day.get(range).and_then(|text: &str| text.parse().ok()).unwrap_or(1);
+    let (mut year, mut month, mut of_month): (u32, u32, u32) =
+        (number(0..4), number(5..7), number(8..10));
+    for _ in 0..days {
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let last = match month {
+            2 if leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        (of_month, month, year) = match (of_month < last, month < 12) {
+            (true, _) => (of_month + 1, month, year),
+            (false, true) => (1, month + 1, year),
+            (false, false) => (1, 1, year + 1),
+        };
+    }
+    format!("{year:04}-{month:02}-{of_month:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after;
+
+    #[test]
+    fn days_are_counted_over_months_and_years() {
+        assert_eq!(after("2027-12-15", 30), "2028-01-14");
+        assert_eq!(after("2028-02-27", 2), "2028-02-29");
+        assert_eq!(after("2100-02-28", 1), "2100-03-01");
+        assert_eq!(after("2026-04-30", 0), "2026-04-30");
+    }
+}

@@ -1,15 +1,17 @@
 //! Compiling: from a checked policy to files that are proven, or to nothing.
 
+mod expect;
 mod explain;
 mod prove;
 
+pub(crate) use expect::opener;
+pub use expect::{Outcome, expectations};
 pub use explain::{ArtifactLine, Explanation, TargetExplanation, explain};
 
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;
-use crate::ir::syntax;
 use crate::pass::resolve::{NamedRule, Resolved, resolve};
-use crate::policy::ast::{PacketTest, Policy, Target};
+use crate::policy::ast::{Policy, Target};
 use crate::proof::{Claim, Prover};
 use crate::source::Span;
 use crate::target::{self, Fault, File, Header, render::Templates};
@@ -55,7 +57,8 @@ pub fn compile(
 ) -> Option<Vec<Artifact>> {
     let resolved = resolve(policy, inputs.feeds, diags)?;
     let mut found = Diags::default();
-    run_tests(policy, &resolved, &mut found);
+    let outcomes = expectations(policy, &resolved);
+    outcomes.into_iter().filter_map(|outcome| outcome.fault).for_each(|d| found.push(d));
     let mut prover = Prover::new(&resolved.rules);
     let mut artifacts = Vec::new();
     let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
@@ -162,7 +165,8 @@ fn names(policy: &Policy, targets: &[&Target], rule: &NamedRule, diags: &mut Dia
     diags.push(at_use(diagnostic.at(written.to.span(), rule.domains.join(", ")), written.used_at));
 }
 
-fn at_use(diagnostic: Diagnostic, used_at: Option<Span>) -> Diagnostic {
+/// Points at where a policy uses the library that a rule is of.
+pub(crate) fn at_use(diagnostic: Diagnostic, used_at: Option<Span>) -> Diagnostic {
     match used_at {
         Some(span) => diagnostic.at(span, "the library is used here"),
         None => diagnostic,
@@ -181,43 +185,6 @@ pub fn expired(policy: &Policy, day: &str, diags: &mut Diags) {
             diags.push(at_use(diagnostic, rule.used_at));
         }
     }
-}
-
-/// Holds the policy against its own tests.
-fn run_tests(policy: &Policy, resolved: &Resolved, diags: &mut Diags) {
-    for test in &policy.tests {
-        if let Some(diagnostic) = failed_test(policy, resolved, test) {
-            diags.push(diagnostic);
-        }
-    }
-}
-
-fn failed_test(policy: &Policy, resolved: &Resolved, test: &PacketTest) -> Option<Diagnostic> {
-    let span = test.packet.span;
-    let query = match syntax::parse(&test.packet.value) {
-        Ok(query) => query,
-        Err(error) => {
-            let diagnostic = Diagnostic::new(Code::PacketSyntax, error.message);
-            return Some(diagnostic.at(span, &test.packet.value[error.at]).help(error.help));
-        }
-    };
-    let (action, rule) = match query.decide(&resolved.rules) {
-        Ok(decision) => decision,
-        Err(ports) => return Some(ambiguous(ports).at(span, "this packet")),
-    };
-    if action == test.expect.value {
-        return None;
-    }
-    let message =
-        format!("the policy says `{action}` where a test expects `{}`", test.expect.value);
-    let diagnostic = Diagnostic::new(Code::TestFailed, message).at(span, "this packet");
-    let origin = rule.and_then(|index| resolved.rules.rules[index].origins.first());
-    Some(match origin.and_then(|origin| policy.rules.get(origin.index?)) {
-        Some(rule) => diagnostic.at(rule.id.span, "decided by this rule"),
-        None => {
-            diagnostic.note(format!("no rule matches; the {} default decides", query.direction))
-        }
-    })
 }
 
 fn ambiguous((one, other): (u16, u16)) -> Diagnostic {

@@ -144,6 +144,9 @@ codes! {
     TestFailed "test-failed" Error
     "A packet in the policy's `tests:` is decided otherwise than the test expects.\n\nThe message names the rule that decides. Nothing is written until policy and tests agree."
 
+    InvariantBroken "invariant-broken" Error
+    "An invariant of the policy (`never`, `always`, `only`) does not hold: the message shows a packet that it forbids and that the policy allows, or the reverse.\n\nInvariants are decided over all packets. Nothing is written until rules and invariants agree."
+
     NoTargets "no-targets" Error
     "A policy without `targets:` asks for no artifact, so there is nothing to compile.\n\nAdd a target: its name, `kind:` and `output:`."
 
@@ -170,6 +173,27 @@ codes! {
 
     UnusedName "unused-name" Warning
     "No rule uses a network or a service, not even through another name. Found by `check`.\n\nOften a rule was removed, or names another set than was meant. Remove it or use it."
+
+    ContradictingRules "contradicting-rules" Warning
+    "Earlier rules that do the opposite decide every packet of a rule: what it asks for never happens. Found by `check`.\n\nOne of them is wrong. If the later rule was meant as an exception, move it up; else remove it."
+
+    OverlappingRules "overlapping-rules" Note
+    "An earlier rule that does the opposite decides some packets of a rule. Found by `check`.\n\nExceptions are written like this, so it is a note. It shows a packet that both match and the earlier rule decides. Give it another level with `checks:` or `-D overlapping-rules`."
+
+    OverBroad "over-broad" Warning
+    "A rule lets everyone on the other side use every service, or every port of a protocol. Found by `check`.\n\nNarrow the service or the addresses. Where it is meant, say so on the rule: `ignore: [{ finding: over-broad, reason: ... }]`."
+
+    Expiring "expiring" Warning
+    "A rule's `expires:` day is near, as of the day that `--as-of` gives. Found by `check`.\n\nFrom the day after, it is an error. Renew the day, or remove the rule. `--soon DAYS` says what is near (30 unless said)."
+
+    MissingOwner "missing-owner" Warning
+    "A rule has no `owner:`, and the policy has none that would stand for it. Found by `check` where the policy or `-W`, `-D` asks for it.\n\nSomebody has to answer when the rule is reviewed or expires."
+
+    ClientPorts "client-ports" Warning
+    "A library's rules expect the replies at other ports than the policy's clients use, and a target keeps no state. Found by `check`.\n\nOn a stateless firewall the replies to such clients would be dropped. Give the library the clients' system (`client-os:`), or say the ports under `defaults: { ephemeral: ... }`."
+
+    UnusedIgnore "unused-ignore" Warning
+    "A rule's `ignore:` names a finding that the rule does not have. Found by `check`.\n\nWhat it excused is gone, or never was: remove it, so that it does not hide the next one."
 
     Template "template" Error
     "A template did not render: it names something that the plan does not have, or would print text that is not safe in the target's configuration.\n\nEvery string that a template prints is held against the target's safe alphabet, so that no name or comment can become configuration."

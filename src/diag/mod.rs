@@ -189,6 +189,13 @@ impl Diags {
         }
     }
 
+    /// Takes out all that are of a kind; tells whether there was any.
+    pub fn remove(&mut self, wanted: impl Fn(&Diagnostic) -> bool) -> bool {
+        let before = self.list.len();
+        self.list.retain(|diagnostic| !wanted(diagnostic));
+        self.list.len() < before
+    }
+
     /// Moves all that another sink holds to the end of this one.
     pub fn append(&mut self, other: Diags) {
         self.list.extend(other.list);

@@ -1,7 +1,12 @@
 //! Resolving: names become sets. Every fault of a policy is found in one run.
 
+mod invariants;
+mod names;
 mod networks;
 mod services;
+
+pub use invariants::Must;
+pub use names::{NamedSets, names};
 
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;
@@ -22,6 +27,8 @@ pub struct Resolved {
     pub named: Vec<NamedRule>,
     /// The addresses behind a target, by its name, where the policy says them.
     pub members: BTreeMap<String, IpSet>,
+    /// What each invariant says, in the order of the policy.
+    pub invariants: Vec<Must>,
 }
 
 /// A rule whose destination has domain names.
@@ -60,6 +67,7 @@ pub fn resolve(policy: &Policy, feeds: &Feeds, diags: &mut Diags) -> Option<Reso
         let set = target.members.as_ref().and_then(|expr| networks.addresses(expr, &mut found));
         members.extend(set.map(|set| (target.spec.name.clone(), set)));
     }
+    let invariants = invariants::invariants(policy, &mut networks, &mut services, &mut found);
     let failed = found.has_errors();
     diags.append(found);
     let rules = RuleSet {
@@ -69,7 +77,7 @@ pub fn resolve(policy: &Policy, feeds: &Feeds, diags: &mut Diags) -> Option<Reso
         baseline: policy.baseline,
         ephemeral: policy.ephemeral.clone(),
     };
-    (!failed).then_some(Resolved { rules, named, members })
+    (!failed).then_some(Resolved { rules, named, members, invariants })
 }
 
 fn named_rule(index: usize, to: &Peers) -> Option<NamedRule> {

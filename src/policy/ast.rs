@@ -4,6 +4,7 @@
 //! under names with a prefix that no policy can write (`amazon-connect@2/clients`), its rules stand where
 //! `use:` stood, with ids such as `amazon-connect/media`.
 
+use crate::diag::{Code, Severity};
 use crate::feed::Selector;
 use crate::ir::flow::Defaults;
 use crate::ir::{Action, Baseline, Direction, Log};
@@ -45,6 +46,10 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Packets and what is expected of them.
     pub tests: Vec<PacketTest>,
+    /// What must hold for every packet.
+    pub invariants: Vec<Invariant>,
+    /// How findings are taken; none is not at all.
+    pub checks: BTreeMap<Code, Option<Severity>>,
     /// The artifacts that are asked for, in the order of the file.
     pub targets: Vec<Target>,
 }
@@ -196,6 +201,58 @@ pub struct Rule {
     pub ticket: String,
     /// The day after which it may not stand any more (ISO 8601 date), checked.
     pub expires: Option<Spanned<String>>,
+    /// Findings of `check` that are meant, each with its reason.
+    pub ignored: Vec<Ignored>,
+}
+
+/// A finding that is meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ignored {
+    /// Which.
+    pub code: Spanned<Code>,
+    /// Why; checked text.
+    pub reason: String,
+}
+
+/// What must hold for every packet.
+#[derive(Clone, Debug)]
+pub struct Invariant {
+    /// The whole item.
+    pub span: Span,
+    /// Of which kind.
+    pub kind: InvariantKind,
+    /// Which way the flows are opened.
+    pub direction: Direction,
+    /// By whom.
+    pub from: NetworkExpr,
+    /// To whom.
+    pub to: NetworkExpr,
+    /// With what.
+    pub service: ServiceExpr,
+    /// What it is for; checked text, may be empty.
+    pub comment: String,
+}
+
+/// What an invariant says of its traffic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InvariantKind {
+    /// None of it is allowed.
+    Never,
+    /// All of it is allowed.
+    Always,
+    /// Nothing else is allowed: inbound to the same addresses, outbound from the same addresses.
+    Only,
+}
+
+impl InvariantKind {
+    /// Gives the word that policies use.
+    pub fn word(self) -> &'static str {
+        match self {
+            InvariantKind::Never => "never",
+            InvariantKind::Always => "always",
+            InvariantKind::Only => "only",
+        }
+    }
 }
 
 /// A packet and what is expected of it.

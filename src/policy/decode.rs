@@ -1,17 +1,20 @@
 //! From values and places to the [`ast`](super::ast): every fault of a file in one run.
 
+mod checks;
+mod expect;
 mod network;
 mod rule;
 mod service;
 mod target;
 mod text;
 
+pub(super) use expect::{invariants, tests};
 pub(super) use network::{network, prefix_list};
 pub(super) use rule::{Fallback, rule};
 pub(super) use service::{RESERVED, service};
 pub(super) use text::{check_date, check_name, checked, shown};
 
-use super::ast::{NamedService, Network, PacketTest, Policy, Spanned};
+use super::ast::{NamedService, Network, Policy, Spanned};
 use super::document::{Node, require, shape, wrong_type};
 use super::files::Files;
 use super::library::{Expansion, Imports};
@@ -179,7 +182,9 @@ pub(super) fn policy(
         networks,
         services,
         rules: Vec::new(),
-        tests: tests(root, context),
+        tests: expect::tests(root, context),
+        invariants: expect::invariants(root, context),
+        checks: checks::checks(root, context),
         targets: target::targets(root, context),
     };
     expansion.finish(&mut policy);
@@ -235,24 +240,4 @@ fn services(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, Named
         }
     }
     services
-}
-
-fn tests(root: Node<'_>, context: &mut Context<'_>) -> Vec<PacketTest> {
-    let nodes = items(root, "tests", context.diags);
-    let read = |node| {
-        let test = test(node, context.diags);
-        context.kept(test, node)
-    };
-    nodes.into_iter().filter_map(read).collect()
-}
-
-fn test(node: Node<'_>, diags: &mut Diags) -> Option<PacketTest> {
-    let raw: raw::Test = shape(node, "a test", diags)?;
-    require(node, "a test", &["expect", "packet"], diags);
-    let span = node.span_of("expect");
-    let expect = raw.expect.and_then(|word| choose("expect", &word, ACTIONS, span, diags));
-    Some(PacketTest {
-        expect: Spanned { value: expect?, span },
-        packet: Spanned { value: raw.packet?, span: node.span_of("packet") },
-    })
 }

@@ -47,3 +47,23 @@ pub fn load(
     let policy = decode::policy(node, &imports, &mut context);
     policy.filter(|_| diags.errors() == before)
 }
+
+/// Reads tests and invariants from a file of their own and adds them to a policy, whose names they use;
+/// tells whether the file is without fault.
+pub fn load_tests(
+    path: &str,
+    policy: &mut ast::Policy,
+    loader: &dyn Loader,
+    sources: &mut SourceMap,
+    diags: &mut Diags,
+) -> bool {
+    let before = diags.errors();
+    let mut files = files::Files::new(loader, sources);
+    let Some(document) = files.document(path, None, diags) else { return false };
+    let node = document.root();
+    let _: Option<raw::TestFile> = document::shape(node, "a file of tests", diags);
+    let mut context = decode::Context { diags, files, scope: decode::Scope::default(), before };
+    policy.tests.extend(decode::tests(node, &mut context));
+    policy.invariants.extend(decode::invariants(node, &mut context));
+    diags.errors() == before
+}

@@ -108,6 +108,10 @@ pub(crate) struct Policy {
     pub(crate) rules: Option<Later<Vec<RuleOrUse>>>,
     /// Packets and what the policy must do with them, checked on every compile.
     pub(crate) tests: Option<Later<Vec<Test>>>,
+    /// What must hold for every packet, whatever the rules say; decided on every compile.
+    pub(crate) invariants: Option<Later<Vec<Invariant>>>,
+    /// How findings are taken, by code.
+    pub(crate) checks: Option<Later<BTreeMap<String, Level>>>,
     /// The artifacts to write, by name.
     pub(crate) targets: Option<Later<BTreeMap<Name, Target>>>,
 }
@@ -253,6 +257,20 @@ pub(crate) struct Rule {
     pub(crate) ticket: Option<Text>,
     /// The last day on which it may stand.
     pub(crate) expires: Option<Date>,
+    /// Findings of `check` that the rule has and that are meant.
+    pub(crate) ignore: Option<Later<Vec<Ignore>>>,
+}
+
+/// A finding that is meant, and why.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ignore {
+    /// The finding's code, such as `over-broad`.
+    #[schemars(required)]
+    pub(crate) finding: Option<String>,
+    /// Why it is meant.
+    #[schemars(required)]
+    pub(crate) reason: Option<Text>,
 }
 
 /// The rules of a library with arguments.
@@ -318,6 +336,66 @@ pub(crate) struct Test {
     /// The packet, such as `outbound udp 10.20.0.5:50000 -> 15.193.6.10:3478`.
     #[schemars(required)]
     pub(crate) packet: Option<String>,
+}
+
+/// How a finding is taken.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only the schema is used: levels are decoded as words")]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    /// It fails.
+    Error,
+    /// It is reported.
+    Warn,
+    /// It is not reported.
+    Off,
+}
+
+/// What must hold for every packet: one of `never`, `always` and `only`.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the parts are decoded by key")]
+#[schemars(transform = super::schema::one_kind_of_invariant)]
+pub(crate) struct Invariant {
+    /// None of this traffic is allowed.
+    pub(crate) never: Option<Later<Bounds>>,
+    /// All of this traffic is allowed.
+    pub(crate) always: Option<Later<Bounds>>,
+    /// Nothing else is allowed: inbound to `to`, outbound from `from`.
+    pub(crate) only: Option<Later<Bounds>>,
+    /// What it is for.
+    pub(crate) comment: Option<Text>,
+}
+
+/// Traffic; what is left out is any.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "the parts are decoded by key")]
+pub(crate) struct Bounds {
+    /// Which way the flow is opened, seen from the protected side.
+    #[schemars(required, extend("enum" = ["inbound", "outbound"]))]
+    pub(crate) direction: Option<String>,
+    /// Who opens the flow.
+    pub(crate) from: Option<Later<Network>>,
+    /// Who is not meant by `from`.
+    pub(crate) except_from: Option<Later<Network>>,
+    /// To whom.
+    pub(crate) to: Option<Later<Network>>,
+    /// Who is not meant by `to`.
+    pub(crate) except_to: Option<Later<Network>>,
+    /// With what.
+    pub(crate) service: Option<Later<Service>>,
+}
+
+/// Tests and invariants in a file of their own.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the parts are decoded by key")]
+pub(crate) struct TestFile {
+    /// Packets and what the policy must do with them.
+    pub(crate) tests: Option<Later<Vec<Test>>>,
+    /// What must hold for every packet.
+    pub(crate) invariants: Option<Later<Vec<Invariant>>>,
 }
 
 /// An artifact to write.

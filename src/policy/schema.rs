@@ -107,6 +107,12 @@ fn remove_property(definitions: &mut Map<String, Value>, name: &str, key: &str) 
     }
 }
 
+/// Says that an invariant is of one kind.
+pub(super) fn one_kind_of_invariant(schema: &mut Schema) {
+    let one = |key: &str| json!({ "required": [key] });
+    schema.insert("oneOf".to_owned(), json!([one("never"), one("always"), one("only")]));
+}
+
 /// Says which options belong to which kind of target, and which to gateways.
 pub(super) fn options_by_kind(schema: &mut Schema) {
     let without = |keys: &[&str]| -> Value {

@@ -21,6 +21,19 @@ pub(super) const SOURCE_PORT: u8 = 8;
 pub(super) const TCP_FLAGS: u8 = 9;
 pub(super) const HOP_LIMIT: u8 = 10;
 
+/// Every field that is no address, by level.
+pub(super) const FIELDS: [Field; 9] = [
+    Field::Hook,
+    Field::Incoming,
+    Field::Outgoing,
+    Field::State,
+    Field::Protocol,
+    Field::DestinationPort,
+    Field::SourcePort,
+    Field::TcpFlags,
+    Field::HopLimit,
+];
+
 /// Gives the level of a field that is no address.
 pub(super) fn level(field: Field) -> u8 {
     match field {

@@ -2,6 +2,7 @@
 
 use super::diagram::{ACCEPT, Diagrams, Node, OverBudget, UNDECIDED, exchanged, terminal};
 use super::meaning::{product, replies_on};
+use super::program::Match;
 use super::translate::Side;
 use super::{BUDGET, boxes, diagrams, witness};
 use crate::ir::flow::{RuleSet, Traffic};
@@ -142,12 +143,12 @@ impl Space {
             .or_else(|| witness::difference(&self.v6, host, packets.v6, UNDECIDED))
     }
 
-    /// Gives a set as disjoint boxes, at most `most` of a family, and whether these are all.
-    pub fn boxes(&self, packets: Packets, way: Direction, most: usize) -> (Vec<Traffic>, bool) {
+    /// Gives a set as disjoint products, at most `most` of a family, and whether these are all.
+    pub fn boxes(&self, packets: Packets, most: usize) -> (Vec<Vec<Match>>, bool) {
         let (v4, all4) = boxes::boxes(&self.v4, packets.v4, most);
         let (v6, all6) = boxes::boxes(&self.v6, packets.v6, most);
-        let mut list: Vec<_> = v4.iter().flat_map(|one| boxes::traffic(one, way)).collect();
-        list.extend(v6.iter().flat_map(|one| boxes::traffic(one, way)));
+        let mut list: Vec<_> = v4.iter().map(boxes::conjunction).collect();
+        list.extend(v6.iter().map(boxes::conjunction));
         (list, all4 && all6)
     }
 }

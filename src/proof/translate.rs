@@ -19,8 +19,8 @@ pub(super) trait Side: Value {
     fn address(value: Self) -> std::net::IpAddr;
     /// The ranges of this family in a set of the rules.
     fn of_set(set: &crate::net::IpSet) -> &[(Self, Self)];
-    /// The set of addresses with these ranges of this family.
-    fn to_set(ranges: &[(Self, Self)]) -> crate::net::IpSet;
+    /// The matches of source and destination addresses in these ranges.
+    fn ends(source: Ranges<Self>, destination: Ranges<Self>) -> [Match; 2];
 }
 
 impl Side for u32 {
@@ -42,11 +42,8 @@ impl Side for u32 {
         set.v4.ranges()
     }
 
-    fn to_set(ranges: &[(u32, u32)]) -> crate::net::IpSet {
-        crate::net::IpSet {
-            v4: crate::net::RangeSet::from_ranges(ranges.iter().copied()),
-            ..crate::net::IpSet::empty()
-        }
+    fn ends(source: Ranges<u32>, destination: Ranges<u32>) -> [Match; 2] {
+        [Match::Source4(source), Match::Destination4(destination)]
     }
 }
 
@@ -69,11 +66,8 @@ impl Side for u128 {
         set.v6.ranges()
     }
 
-    fn to_set(ranges: &[(u128, u128)]) -> crate::net::IpSet {
-        crate::net::IpSet {
-            v6: crate::net::RangeSet::from_ranges(ranges.iter().copied()),
-            ..crate::net::IpSet::empty()
-        }
+    fn ends(source: Ranges<u128>, destination: Ranges<u128>) -> [Match; 2] {
+        [Match::Source6(source), Match::Destination6(destination)]
     }
 }
 

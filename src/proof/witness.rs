@@ -33,6 +33,8 @@ fn usual<V: Side>(placement: &Placement) -> [V; LEVELS] {
     set(field::INCOMING, incoming.into());
     set(field::OUTGOING, outgoing.into());
     set(field::PROTOCOL, protocol::UDP.into());
+    // An initiator's port, wherever it does not matter (RFC 6335 6).
+    set(field::SOURCE_PORT, 49152);
     set(field::HOP_LIMIT, 64);
     values
 }

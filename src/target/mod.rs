@@ -148,6 +148,19 @@ pub struct ReadError {
     pub reason: String,
 }
 
+/// What a running firewall, or one that somebody else wrote, says that it does.
+#[derive(Clone, Default, Debug)]
+pub struct Listing {
+    /// Its chains. A condition that is not understood is [`Match::Unknown`], so that what a packet's fate
+    /// hangs on is kept apart from what is sure.
+    pub program: Program,
+    /// The texts that the program's places point into: as given, or spelled out where the format has no
+    /// lines of its own.
+    pub files: Vec<File>,
+    /// What was not understood, in the order of the texts.
+    pub unclear: Vec<ReadError>,
+}
+
 /// Plans and renders a target's files.
 ///
 /// # Errors
@@ -182,5 +195,20 @@ pub fn read(spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
         Kind::Pf(_) => pf::read(&spec.placement, spec.state, files),
         Kind::AwsNetworkAcl(options) => aws::acl::read(options, files),
         Kind::AwsSecurityGroup(options) => aws::group::read(options, files),
+    }
+}
+
+/// Reads what a running firewall lists of itself, or rules that somebody else wrote: whatever its own tools
+/// print. Only what cannot be read at all is an error.
+///
+/// # Errors
+/// The first place that is not the format, or a part without which nothing can be said.
+pub fn read_listing(spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+    match &spec.kind {
+        Kind::Nftables(_) => nftables::live::read(&spec.placement, files),
+        Kind::Iptables(_) => iptables::live::read(&spec.placement, files),
+        Kind::Pf(_) => pf::live::read(&spec.placement, spec.state, files),
+        Kind::AwsNetworkAcl(_) => aws::acl::live::read(files),
+        Kind::AwsSecurityGroup(_) => aws::group::live::read(files),
     }
 }

@@ -126,6 +126,15 @@ impl<'a> Services<'a> {
         Some(parts.boxes(&rule.source_ports.value))
     }
 
+    /// Resolves a service from any source port to boxes.
+    pub(super) fn expression(
+        &mut self,
+        expr: &ServiceExpr,
+        diags: &mut Diags,
+    ) -> Option<Vec<(L4, Option<Family>)>> {
+        self.parts(expr, diags).map(|parts| parts.boxes(&PortSet::all()))
+    }
+
     fn parts(&mut self, expr: &ServiceExpr, diags: &mut Diags) -> Option<Parts> {
         match expr {
             ServiceExpr::Any(_) => Some(Parts { any: true, ..Parts::default() }),

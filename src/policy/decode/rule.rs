@@ -50,6 +50,7 @@ pub(in crate::policy) fn rule(
     let ephemeral = ephemeral(node, &raw, direction, fallback, diags);
     let log = log(node, id.as_deref().unwrap_or_default(), diags);
     let expires = expires(raw.expires.take(), node, diags);
+    let ignored = super::checks::ignored(node, diags);
     let mut text = |key: &str, text: Option<raw::Text>| {
         text.map(|text| checked(key, text.0, node.span_of(key), diags)).unwrap_or_default()
     };
@@ -72,6 +73,7 @@ pub(in crate::policy) fn rule(
         owner,
         ticket,
         expires,
+        ignored,
     })
 }
 
@@ -107,7 +109,7 @@ fn ephemeral(
     }
 }
 
-const DIRECTIONS: &[(&str, Direction)] =
+pub(super) const DIRECTIONS: &[(&str, Direction)] =
     &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
 
 fn source_ports(

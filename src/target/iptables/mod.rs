@@ -2,6 +2,7 @@
 //! them.
 
 pub mod caps;
+pub(in crate::target) mod live;
 mod plan;
 mod read;
 mod sets;

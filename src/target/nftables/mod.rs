@@ -3,6 +3,7 @@
 pub mod caps;
 mod cells;
 mod group;
+pub(in crate::target) mod live;
 mod order;
 mod pieces;
 mod plan;

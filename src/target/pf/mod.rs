@@ -1,6 +1,7 @@
 //! pf, of OpenBSD and of FreeBSD and macOS: one file for `pfctl -f`, or for an anchor.
 
 pub mod caps;
+pub(in crate::target) mod live;
 mod plan;
 mod read;
 mod spell;

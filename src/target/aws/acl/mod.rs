@@ -1,6 +1,7 @@
 //! Network ACLs: numbered entries at a subnet's edge, without connection tracking.
 
 pub mod caps;
+pub(in crate::target) mod live;
 mod plan;
 mod read;
 mod spell;

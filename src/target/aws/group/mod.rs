@@ -2,6 +2,7 @@
 
 pub mod caps;
 mod lists;
+pub(in crate::target) mod live;
 mod plan;
 mod read;
 mod spell;

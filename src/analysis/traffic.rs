@@ -1,0 +1,61 @@
+//! Products of sets as traffic.
+
+use crate::ir::flow::Traffic;
+use crate::ir::{Direction, L4};
+use crate::net::protocol::{ICMP, ICMPV6, WITH_PORTS};
+use crate::net::{IpSet, PortSet, ProtocolSet, RangeSet, Scalar};
+use crate::proof::program::{Field, Match};
+
+/// Gives a product as traffic: ports stand with protocols that have them only. What only a firewall sees
+/// of packets is not looked at.
+pub(super) fn traffic(product: &[Match], direction: Direction) -> Vec<Traffic> {
+    let (mut source, mut destination) = (IpSet::empty(), IpSet::empty());
+    let mut protocols = ProtocolSet::all();
+    let (mut from, mut to) = (PortSet::all(), PortSet::all());
+    for one in product {
+        match one {
+            Match::Source4(ranges) => source.v4 = set(ranges),
+            Match::Source6(ranges) => source.v6 = set(ranges),
+            Match::Destination4(ranges) => destination.v4 = set(ranges),
+            Match::Destination6(ranges) => destination.v6 = set(ranges),
+            Match::Field(Field::Protocol, ranges) => protocols = narrow(ranges),
+            Match::Field(Field::SourcePort, ranges) => from = narrow(ranges),
+            Match::Field(Field::DestinationPort, ranges) => to = narrow(ranges),
+            _ => {}
+        }
+    }
+    let one =
+        |l4| Traffic { direction, source: source.clone(), destination: destination.clone(), l4 };
+    services(&protocols, &from, &to).into_iter().map(one).collect()
+}
+
+fn services(protocols: &ProtocolSet, from: &PortSet, to: &PortSet) -> Vec<L4> {
+    if from.is_all() && to.is_all() {
+        return vec![L4::protocols(protocols.clone())];
+    }
+    let mut list = Vec::new();
+    let with_ports = ProtocolSet::from_ranges(WITH_PORTS.map(|p| (p, p)));
+    let some = protocols.intersection(&with_ports);
+    if !some.is_empty() {
+        list.push(L4::product(some, from.clone(), to.clone()));
+    }
+    for (number, words) in [(ICMP, L4::icmp as fn(_) -> _), (ICMPV6, L4::icmpv6)] {
+        if protocols.contains(number) {
+            list.push(words(to.clone()));
+        }
+    }
+    list
+}
+
+fn set<T: Scalar>(ranges: &[(T, T)]) -> RangeSet<T> {
+    RangeSet::from_ranges(ranges.iter().copied())
+}
+
+/// The values of a field; what is beyond the field's end is its last value.
+fn narrow<T: Scalar + TryFrom<u32>>(ranges: &[(u32, u32)]) -> RangeSet<T> {
+    let all: RangeSet<T> = RangeSet::all();
+    let last = all.ranges().last().map(|(_, high)| *high);
+    let end = |value: u32| T::try_from(value).ok().or(last);
+    let range = |(low, high): &(u32, u32)| Some((end(*low)?, end(*high)?));
+    RangeSet::from_ranges(ranges.iter().filter_map(range))
+}
