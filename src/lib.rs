@@ -24,3 +24,4 @@ pub mod policy;
 pub mod proof;
 pub mod source;
 pub mod target;
+pub mod verify;

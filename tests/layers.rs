@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Room, and the rooms that it may name. `lib`, `compile`, `check` and `cli` may name all.
+/// Room, and the rooms that it may name. `lib`, `compile`, `check`, `verify`, `diff` and `cli` may name all.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("source", &[]),
@@ -50,7 +50,8 @@ fn violations(room: &str, allowed: &[&str], name: &str, text: &str) -> Vec<Strin
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for named in named(line) {
-            let upper = matches!(named.as_str(), "cli" | "check" | "compile") || known(&named);
+            let upper = matches!(named.as_str(), "cli" | "check" | "compile" | "diff" | "verify")
+                || known(&named);
             if upper && named != room && !allowed.contains(&named.as_str()) {
                 found.push(format!("{name}:{}: `{room}` may not name `{named}`", number + 1));
             }

@@ -8,6 +8,7 @@
 mod common;
 
 use common::corpus::{self, Case};
+use portcullis::compile::Intent;
 use portcullis::ir::Packet;
 use portcullis::proof::{Failure, Program, Prover};
 use portcullis::target::{self, File, Spec};
@@ -172,10 +173,13 @@ fn one(
     text: &str,
     tally: &mut Tally,
 ) {
-    let known = common::Known::of(&case.rules, spec, case.members.get(&spec.name))
-        .expect("the case compiled");
-    let claim = known.claim(spec);
-    match prover.prove_claim(&claim, program) {
+    let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
+    let claim = intent.claim();
+    let proof = prover.prove_claim(&claim, program);
+    // Verifying finds what the proof finds.
+    let found = prover.differences(&claim, program, 4).expect("a small policy");
+    assert_eq!(found.is_empty(), proof.is_ok(), "of {}\n{text}", spec.name);
+    match proof {
         Ok(_) => {
             tally.equal += 1;
             for packet in packets.iter().filter(|packet| claim.covers(packet)) {

@@ -10,7 +10,7 @@ use portcullis::ir::{Action, Baseline, Placement, StateMode, Verdict, decide};
 use portcullis::net::PortSet;
 use portcullis::pass;
 use portcullis::proof::program::{Chain, Clause, Field, Match, Place, Then};
-use portcullis::proof::{Claim, Failure, Program, Prover, of_filter};
+use portcullis::proof::{Claim, Differs, Failure, Program, Prover, between, of_filter};
 use proptest::prelude::*;
 
 /// The proof's answer, checked with packets: a witness must differ, and where there is none no packet may.
@@ -75,7 +75,76 @@ proptest! {
             3 => widen(&mut clauses[at].when),
             _ => clauses[at].then = Then::Return,
         }
-        check(&policy, &placement, state, &program, seed)?;
+        let proven = check(&policy, &placement, state, &program, seed)?;
+        let claim = Claim { placement: &placement, state, unseen: &[], declared: None };
+        let found = Prover::new(&policy).differences(&claim, &program, 10_000).expect("small");
+        prop_assert_eq!(found.is_empty(), proven);
+        for packet in Edges::of(&policy, &placement).packets(seed, 300) {
+            let differs = differs(claim.verdict(&policy, &packet), program.decide(&packet).0);
+            let said: Vec<_> =
+                found.iter().filter(|d| d.covers(&packet)).map(|d| d.differs).collect();
+            prop_assert_eq!(said, Vec::from_iter(differs), "{}", packet);
+        }
+        for one in &found {
+            prop_assert!(one.whole && one.covers(&one.example), "{:?}", one);
+        }
+    }
+
+    #[test]
+    fn two_programs_differ_where_packets_say_so(
+        (old, new) in (common::rule_set(), common::rule_set()),
+        (placement, state) in common::mode(),
+        seed in any::<u64>(),
+    ) {
+        let [before, after] =
+            [&old, &new].map(|policy| of_filter(&pass::filter(policy, &placement, state)));
+        let found = between(&placement, &before, &after, 10_000).expect("small");
+        let mut packets = Edges::of(&old, &placement).packets(seed, 200);
+        packets.extend(Edges::of(&new, &placement).packets(seed, 200));
+        for packet in packets {
+            let differs = differs(before.decide(&packet).0, after.decide(&packet).0);
+            let said: Vec<_> =
+                found.iter().filter(|d| d.covers(&packet)).map(|d| d.differs).collect();
+            prop_assert_eq!(said, Vec::from_iter(differs), "{}", packet);
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_makes_every_answer_a_double_one(
+        policy in common::rule_set(),
+        (placement, state) in common::mode(),
+        (chain, clause) in (1usize..3, any::<prop::sample::Index>()),
+        seed in any::<u64>(),
+    ) {
+        let exact = of_filter(&pass::filter(&policy, &placement, state));
+        let mut program = exact.clone();
+        let clauses = &mut program.chains[chain].clauses;
+        let at = clause.index(clauses.len());
+        clauses[at].when.push(Match::Unknown);
+        // The two ways that it can be: the condition holds, or it does not.
+        let mut without = exact.clone();
+        without.chains[chain].clauses.remove(at);
+        let claim = Claim { placement: &placement, state, unseen: &[], declared: None };
+        let found = Prover::new(&policy).differences(&claim, &program, 10_000).expect("small");
+        for packet in Edges::of(&policy, &placement).packets(seed, 300) {
+            let (one, other) = (exact.decide(&packet).0, without.decide(&packet).0);
+            let mut may: Vec<_> = program.outcomes(&packet).iter().map(|(v, _)| *v).collect();
+            may.sort();
+            let mut should = vec![one, other];
+            should.sort();
+            should.dedup();
+            prop_assert_eq!(may, should, "{}", packet);
+            let said: Vec<_> =
+                found.iter().filter(|d| d.covers(&packet)).map(|d| d.differs).collect();
+            let accepts = |verdict| verdict == Verdict::Accept || verdict == Verdict::Untrack;
+            let expected = match (accepts(one), accepts(other)) {
+                _ if one == other => vec![],
+                (true, false) => vec![Differs::MayShut],
+                (false, true) => vec![Differs::MayOpen],
+                _ => vec![Differs::Answers],
+            };
+            prop_assert_eq!(said, expected, "{}", packet);
+        }
     }
 
     #[test]
@@ -92,6 +161,17 @@ proptest! {
         }
         prop_assert!(program.check().is_ok());
         prop_assert!(check(&policy, &placement, state, &program, seed)?, "moving clauses changed them");
+    }
+}
+
+/// How a verdict differs from another.
+fn differs(expected: Verdict, done: Verdict) -> Option<Differs> {
+    let passes = |verdict| matches!(verdict, Verdict::Accept | Verdict::Untrack);
+    match (passes(expected), passes(done)) {
+        _ if expected == done => None,
+        (false, true) => Some(Differs::Opens),
+        (true, false) => Some(Differs::Shuts),
+        _ => Some(Differs::Answers),
     }
 }
 

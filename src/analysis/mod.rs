@@ -13,4 +13,5 @@ pub use ask::{Asked, Reach};
 pub use changes::{Change, Changes, Kind, changes};
 pub use names::Names;
 pub use overlap::{Overlap, overlaps};
+pub use traffic::spelled;
 pub use useless::{Useless, Why, useless};

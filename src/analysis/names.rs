@@ -1,6 +1,5 @@
 //! Sets in a policy's own words.
 
-use crate::ir::flow::Traffic;
 use crate::ir::{L4, L4Kind};
 use crate::net::protocol::{self, ICMP, ICMPV6};
 use crate::net::{Family, IpSet, PortSet, RangeSet, Scalar, icmp};
@@ -123,10 +122,10 @@ impl Names {
         words.join(", ")
     }
 
-    /// Writes traffic: `agents -> any: https`.
-    pub fn traffic(&self, traffic: &Traffic) -> String {
-        let (from, to) = (self.addresses(&traffic.source), self.addresses(&traffic.destination));
-        format!("{from} -> {to}: {}", self.services(std::slice::from_ref(&traffic.l4)))
+    /// Writes who reaches whom with what: `agents -> any: https`.
+    pub fn flows(&self, source: &IpSet, destination: &IpSet, services: &[L4]) -> String {
+        let (from, to) = (self.addresses(source), self.addresses(destination));
+        format!("{from} -> {to}: {}", self.services(services))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Products of sets as traffic.
 
+use super::changes::{Together, together};
+use super::names::Names;
 use crate::ir::flow::Traffic;
+use crate::ir::packet::{ACK, RST};
 use crate::ir::{Direction, L4};
 use crate::net::protocol::{ICMP, ICMPV6, WITH_PORTS};
 use crate::net::{IpSet, PortSet, ProtocolSet, RangeSet, Scalar};
@@ -27,6 +30,53 @@ pub(super) fn traffic(product: &[Match], direction: Direction) -> Vec<Traffic> {
     let one =
         |l4| Traffic { direction, source: source.clone(), destination: destination.clone(), l4 };
     services(&protocols, &from, &to).into_iter().map(one).collect()
+}
+
+/// Writes products in a policy's words, those together that people would put together.
+pub fn spelled(boxes: &[Vec<Match>], names: &Names) -> Vec<String> {
+    let mut kinds: Vec<(String, Vec<Traffic>)> = Vec::new();
+    for product in boxes {
+        let beyond = beyond(product);
+        // The direction says nothing here: all that is put together has the same.
+        let list = traffic(product, Direction::Inbound);
+        match kinds.iter_mut().find(|(known, _)| *known == beyond) {
+            Some((_, known)) => known.extend(list),
+            None => kinds.push((beyond, list)),
+        }
+    }
+    let lines = kinds.into_iter().flat_map(|(beyond, list)| {
+        let line = move |(source, destination, services): Together| {
+            names.flows(&source, &destination, &services) + &beyond
+        };
+        together(list).into_iter().map(line)
+    });
+    lines.collect()
+}
+
+/// What only a firewall looks at: TCP flags, hop limits.
+fn beyond(product: &[Match]) -> String {
+    let mut text = String::new();
+    for one in product {
+        match one {
+            Match::Field(Field::TcpFlags, ranges) => {
+                text += match ranges.iter().all(|(low, high)| (*low..=*high).all(opens)) {
+                    true => ", without ACK or RST",
+                    false => ", with certain TCP flags",
+                };
+            }
+            Match::Field(Field::HopLimit, ranges) => match ranges.as_slice() {
+                [(low, high)] if low == high => text += &format!(", hop limit {low}"),
+                _ => text += ", with certain hop limits",
+            },
+            _ => {}
+        }
+    }
+    text
+}
+
+/// Tells whether TCP flags have neither ACK nor RST.
+fn opens(flags: u32) -> bool {
+    flags & u32::from(ACK | RST) == 0
 }
 
 fn services(protocols: &ProtocolSet, from: &PortSet, to: &PortSet) -> Vec<L4> {

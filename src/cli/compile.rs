@@ -59,7 +59,7 @@ fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<
         session.finish(global, &json!(null));
         return Ok(FAILED);
     };
-    known_targets(command, &policy)?;
+    load::known_targets(&command.targets, &policy)?;
     if let Some(phase) = command.emit {
         return emit(phase, &policy, &feeds, session, global);
     }
@@ -69,8 +69,7 @@ fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<
     }
     let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
-    let wanted =
-        |name: &str| command.targets.is_empty() || command.targets.iter().any(|t| t == name);
+    let wanted = |name: &str| load::wants(&command.targets, name);
     let progress = progress(&policy, global);
     let artifacts = compile::compile(&policy, &inputs, &wanted, &mut session.diags);
     progress.finish_and_clear();
@@ -95,16 +94,6 @@ fn progress(policy: &Policy, global: &Global) -> indicatif::ProgressBar {
     bar.set_message(format!("compiling and proving {} rules", policy.rules.len()));
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
     bar
-}
-
-fn known_targets(command: &Compile, policy: &Policy) -> Result<(), Failed> {
-    let known: Vec<_> = policy.targets.iter().map(|target| target.spec.name.as_str()).collect();
-    match command.targets.iter().find(|wanted| !known.contains(&wanted.as_str())) {
-        None => Ok(()),
-        Some(unknown) => {
-            Err(Failed(format!("no target `{unknown}`; the policy has {}", known.join(", "))))
-        }
-    }
 }
 
 fn emit(

@@ -5,7 +5,7 @@ use super::report::{Failed, Session};
 use crate::compile;
 use crate::feed::{Feeds, aws};
 use crate::policy::{self, Loader, ast::Policy};
-use crate::target::render::Templates;
+use crate::target::{File, render::Templates};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,48 @@ pub(super) fn templates(folder: Option<&Path>) -> Result<Templates, Failed> {
         })?;
     }
     Ok(templates)
+}
+
+/// Tells whether a target is asked for; all are where none is named.
+pub(super) fn wants(targets: &[String], name: &str) -> bool {
+    targets.is_empty() || targets.iter().any(|target| target == name)
+}
+
+/// Refuses names of targets that the policy does not have.
+pub(super) fn known_targets(targets: &[String], policy: &Policy) -> Result<(), Failed> {
+    let known: Vec<_> = policy.targets.iter().map(|target| target.spec.name.as_str()).collect();
+    match targets.iter().find(|wanted| !known.contains(&wanted.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            Err(Failed(format!("no target `{unknown}`; the policy has {}", known.join(", "))))
+        }
+    }
+}
+
+/// Reads files, and those of folders in the order of their names; `-` is standard input.
+pub(super) fn files(paths: &[String]) -> Result<Vec<File>, Failed> {
+    let failed = |path: &str, error: &dyn std::fmt::Display| Failed(format!("{path}: {error}"));
+    let mut files = Vec::new();
+    for path in paths {
+        if !Path::new(path).is_dir() {
+            files.push(text(path, Disk.read(path).map_err(|error| failed(path, &error))?)?);
+            continue;
+        }
+        let entries = fs::read_dir(path).map_err(|error| failed(path, &error))?;
+        let mut inside: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        inside.retain(|path| path.is_file());
+        inside.sort();
+        for path in inside.iter().map(|path| path.to_string_lossy()) {
+            files.push(text(&path, Disk.read(&path).map_err(|error| failed(&path, &error))?)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Takes bytes for a file's text.
+pub(super) fn text(path: &str, bytes: Vec<u8>) -> Result<File, Failed> {
+    let text = String::from_utf8(bytes).map_err(|_| Failed(format!("{path}: not UTF-8 text")))?;
+    Ok(File { path: path.to_owned(), text, executable: false })
 }
 
 /// Checks the form of a day given as an argument.

@@ -7,6 +7,7 @@ mod info;
 mod load;
 mod output;
 mod report;
+mod verify;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -71,6 +72,8 @@ enum Command {
     Check(check::Check),
     /// Tell what decides a packet: the rule, and the line in each target's artifact.
     Explain(explain::Explain),
+    /// Hold committed artifacts, or what firewalls list of themselves, against the policy.
+    Verify(verify::Verify),
     /// List the kinds of firewall and what each can say.
     Targets,
     /// Print the JSON Schema of policies and rule libraries.
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Compile(command) => compile::run(&command, global),
         Command::Check(command) => check::run(&command, global),
         Command::Explain(command) => explain::run(&command, global),
+        Command::Verify(command) => verify::run(&command, global),
         Command::Targets => info::targets(global),
         Command::Schema => report::print(&crate::policy::schema()),
         Command::Codes { code } => info::codes(code.as_deref()),

@@ -80,7 +80,7 @@ pub fn explain(
 }
 
 /// The text of a line of an artifact.
-pub(super) fn line(files: &[File], place: Place) -> Option<ArtifactLine> {
+pub(crate) fn line(files: &[File], place: Place) -> Option<ArtifactLine> {
     let file = files.get(place.file)?;
     let text = file.text.lines().nth(place.line.checked_sub(1)?)?.trim();
     Some(ArtifactLine { file: file.path.clone(), line: place.line, text: text.to_owned() })

@@ -2,20 +2,23 @@
 
 mod expect;
 mod explain;
+mod intent;
 mod prove;
 
 pub(crate) use expect::opener;
 pub use expect::{Outcome, expectations};
+pub(crate) use explain::line;
 pub use explain::{ArtifactLine, Explanation, TargetExplanation, explain};
+pub use intent::Intent;
 
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;
+use crate::net;
 use crate::pass::resolve::{NamedRule, Resolved, resolve};
 use crate::policy::ast::{Policy, Target};
-use crate::proof::{Claim, Prover};
+use crate::proof::Prover;
 use crate::source::Span;
 use crate::target::{self, Fault, File, Header, render::Templates};
-use crate::{net, pass};
 
 /// What a compile needs beside the policy.
 #[derive(Debug)]
@@ -80,13 +83,9 @@ fn artifact(
     diags: &mut Diags,
 ) -> Option<Artifact> {
     let spec = &target.spec;
-    let members = resolved.members.get(&spec.name);
-    let sight = spec.kind.sight(members);
-    let fitted = spec.kind.max_entries().map(|most| pass::fit::fit(&resolved.rules, most));
-    let (rules, grown) = fitted.as_ref().map_or((&resolved.rules, &[][..]), |(r, g)| (r, g));
-    let planned = pass::filter_for(rules, &spec.placement, spec.state, &sight);
-    let filter = &planned.filter;
-    let refused = planned.unsayable.iter().map(|one| prove::unsayable(target, one));
+    let intent = Intent::of(&resolved.rules, spec, resolved.members.get(&spec.name));
+    let filter = &intent.filter;
+    let refused = intent.unsayable.iter().map(|one| prove::unsayable(target, one));
     let mut faults: Vec<_> = refused.collect();
     let header = Header { policy: policy.name.value.clone(), source: inputs.source.to_owned() };
     let files = match target::generate(filter, spec, &header, inputs.templates) {
@@ -100,22 +99,18 @@ fn artifact(
         faults.into_iter().for_each(|fault| diags.push(described(policy, target, fault)));
         return None;
     }
-    let claim = Claim {
-        placement: &spec.placement,
-        state: spec.state,
-        unseen: &spec.unseen(members),
-        declared: (!planned.report.is_empty() || !grown.is_empty()).then_some(filter),
-    };
-    let proof = match prove::proven(target, &resolved.rules, &claim, &files, prover) {
+    let proof = match prove::proven(target, &resolved.rules, &intent.claim(), &files, prover) {
         Ok(proof) => proof,
         Err(diagnostic) => {
             diags.push(*diagnostic);
             return None;
         }
     };
-    grown.iter().for_each(|one| diags.push(prove::grown(policy, target, one)));
-    if let Some(beyond) = proof.beyond.filter(|_| !planned.report.is_empty() || grown.is_empty()) {
-        prove::wider(policy, &resolved.rules, target, &planned, beyond, diags);
+    intent.grown.iter().for_each(|one| diags.push(prove::grown(policy, target, one)));
+    if let Some(beyond) =
+        proof.beyond.filter(|_| !intent.lost.is_empty() || intent.grown.is_empty())
+    {
+        prove::wider(policy, &resolved.rules, target, &intent, beyond, diags);
     }
     let rules = || filter.inbound.iter().chain(&filter.outbound);
     Some(Artifact {

@@ -1,12 +1,12 @@
 //! What the proof of an artifact says, for people.
 
-use super::at_use;
 use super::explain::line;
+use super::{Intent, at_use};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::ir::flow::RuleSet;
 use crate::ir::{Origin, Packet, Verdict, decide};
 use crate::pass::fit::Grown;
-use crate::pass::widen::{Unsayable, Widened, Widening};
+use crate::pass::widen::{Unsayable, Widening};
 use crate::policy::ast::{Policy, Target};
 use crate::proof::program::Place;
 use crate::proof::{Claim, Failure, Proof, Prover};
@@ -68,17 +68,17 @@ pub(super) fn wider(
     policy: &Policy,
     rules: &RuleSet,
     target: &Target,
-    planned: &Widened,
+    intent: &Intent<'_>,
     beyond: Packet,
     diags: &mut Diags,
 ) {
     let spec = &target.spec;
     let gets_in = |packet: &&Packet| {
         let meant = decide(rules, &spec.placement, spec.state, packet).verdict();
-        meant != Verdict::Accept && planned.filter.verdict(packet) == Verdict::Accept
+        meant != Verdict::Accept && intent.filter.verdict(packet) == Verdict::Accept
     };
     let mut said = false;
-    for (lost, list) in by_loss(&planned.report) {
+    for (lost, list) in by_loss(&intent.lost) {
         let asked = list.iter().take(ASKED);
         let found = asked.map(|one| (*one, one.examples.iter().find(gets_in)));
         let (found, vain): (Vec<_>, Vec<_>) = found.partition(|(_, packet)| packet.is_some());

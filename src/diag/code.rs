@@ -195,6 +195,30 @@ codes! {
     UnusedIgnore "unused-ignore" Warning
     "A rule's `ignore:` names a finding that the rule does not have. Found by `check`.\n\nWhat it excused is gone, or never was: remove it, so that it does not hide the next one."
 
+    Opens "opens" Error
+    "A firewall lets through packets that the policy refuses. Found by `verify`, over all packets.\n\nThe message says who reaches whom with what, shows one of the packets, the firewall's line that lets it through, and what the policy says of it. Load the artifact again, or bring the change into the policy."
+
+    Shuts "shuts" Error
+    "A firewall refuses packets that the policy lets through. Found by `verify`, over all packets.\n\nThe message says who is cut off from whom, shows one of the packets, the firewall's line that refuses it, and the policy's rule. Load the artifact again, or bring the change into the policy."
+
+    MayOpen "may-open" Error
+    "A firewall may let through packets that the policy refuses: that hangs on conditions that are not understood, such as an owner, a rate or a set that changes. Found by `verify`.\n\nNothing is guessed: look at the lines that are named, and at those reported as `not-understood`."
+
+    MayShut "may-shut" Error
+    "A firewall may refuse packets that the policy lets through: that hangs on conditions that are not understood, such as an owner, a rate or a set that changes. Found by `verify`.\n\nNothing is guessed: look at the lines that are named, and at those reported as `not-understood`."
+
+    Answers "answers" Error
+    "A firewall refuses packets as the policy does, but answers them otherwise (drops instead of rejecting, or the reverse), or tracks connections where the policy says that it does not. Found by `verify`.\n\nNobody gets in or is cut off by this; clients may wait longer, or learn that a firewall is there."
+
+    NotUnderstood "not-understood" Note
+    "A line of a firewall has a condition or an action that is not understood, so it may hold or not. Found by `verify` and `diff`.\n\nWhere a packet's fate hangs on it, the answer is given both ways: `may-open`, `may-shut`."
+
+    ListingNotRead "listing-not-read" Error
+    "What a firewall lists of itself could not be read: it is not the format of the target's kind, or a part is missing without which nothing can be said.\n\nGive what the firewall's own tools print: `nft list ruleset` or `nft -j list ruleset`; `iptables-save`, `ip6tables-save` and `ipset save`; `pfctl -sr` with tables; `aws ec2 describe-security-groups` or `describe-network-acls`; `terraform show -json`."
+
+    ArtifactMissing "artifact-missing" Error
+    "A file that a target writes is not there, so there is nothing to verify.\n\nRun `portcullis compile`, or give the files as arguments."
+
     Template "template" Error
     "A template did not render: it names something that the plan does not have, or would print text that is not safe in the target's configuration.\n\nEvery string that a template prints is held against the target's safe alphabet, so that no name or comment can become configuration."
 }

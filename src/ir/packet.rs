@@ -27,6 +27,17 @@ impl State {
     /// Every state, in the order of their numbers in the proof.
     pub const ALL: [State; 5] =
         [State::New, State::Established, State::Related, State::Invalid, State::Untracked];
+
+    /// Gives conntrack's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::New => "new",
+            State::Established => "established",
+            State::Related => "related",
+            State::Invalid => "invalid",
+            State::Untracked => "untracked",
+        }
+    }
 }
 
 /// One packet, as far as any rule can see it.

@@ -27,6 +27,8 @@ const VERDICTS: [Verdict; 5] = [
     Verdict::Untrack,
 ];
 pub(super) const ACCEPT: Node = 4;
+/// Passes as well, past connection tracking.
+const UNTRACK: Node = ACCEPT << 4;
 /// Terminals are the numbers below this.
 const TERMINALS: Node = 1 << 7;
 /// A condition that may hold.
@@ -107,6 +109,8 @@ enum Operation {
     Guard,
     /// The first, but where it accepts the second, if that decides.
     Then,
+    /// How the second differs from the first; undecided where it does not.
+    Differ,
 }
 
 impl Operation {
@@ -121,6 +125,7 @@ impl Operation {
             Operation::Guard if a == ACCEPT => Some(b),
             Operation::Then if b == UNDECIDED || b == ACCEPT => Some(a),
             Operation::Then if known && a & ACCEPT == 0 => Some(a),
+            Operation::Differ if a == b => Some(UNDECIDED),
             _ if known && b < TERMINALS => Some(self.combine(a, b)),
             _ => None,
         }
@@ -134,7 +139,29 @@ impl Operation {
             Operation::Over => a & !UNDECIDED | b,
             Operation::Guard => if_accepted(b) | if a & !ACCEPT == 0 { 0 } else { UNDECIDED },
             Operation::Then => a & !ACCEPT | if_accepted(exchanged(b, UNDECIDED, ACCEPT)),
+            Operation::Differ => differ(a, b),
         }
+    }
+}
+
+/// That the second lets through what the first refuses, and the other ways to differ, as terminals.
+pub(super) const OPEN: Node = ACCEPT;
+pub(super) const SHUT: Node = ACCEPT << 1;
+pub(super) const MAY_OPEN: Node = ACCEPT << 2;
+pub(super) const MAY_SHUT: Node = ACCEPT << 3;
+pub(super) const ANSWERED: Node = ACCEPT << 4;
+
+/// How one set of outcomes differs from another that is not the same: first by what it lets through.
+fn differ(a: Node, b: Node) -> Node {
+    let lets = |node: Node| (node & (ACCEPT | UNTRACK) != 0, node & !(ACCEPT | UNTRACK) == 0);
+    match (lets(a), lets(b)) {
+        ((false, _), (true, true)) => OPEN,
+        ((true, true), (false, _)) => SHUT,
+        ((false, _), (true, false)) => MAY_OPEN,
+        ((true, true), (true, false)) => MAY_SHUT,
+        ((true, false), (true, true)) => MAY_OPEN,
+        ((true, false), (false, _)) => MAY_SHUT,
+        _ => ANSWERED,
     }
 }
 
@@ -145,7 +172,7 @@ pub(super) struct Diagrams<V> {
     highs: Vec<V>,
     children: Vec<Node>,
     unique: HashTable<Node>,
-    memo: [FxHashMap<(Node, Node), Node>; 3],
+    memo: [FxHashMap<(Node, Node), Node>; 4],
     /// Edges of the nodes that are being made, outermost first.
     stack: Vec<(V, Node)>,
     maxima: [V; LEVELS],
@@ -332,6 +359,11 @@ impl<V: Value> Diagrams<V> {
         let node = self.close(level, base)?;
         self.memo[operation as usize].insert((a, b), node);
         Ok(node)
+    }
+
+    /// How the second diagram differs from the first; undecided where it does not.
+    pub(super) fn differ(&mut self, a: Node, b: Node) -> Result<Node, OverBudget> {
+        self.apply(Operation::Differ, a, b)
     }
 
     /// Puts other terminals in the place of terminals.

@@ -5,6 +5,7 @@
 //! that the compiler is not its own judge.
 
 mod boxes;
+mod compare;
 mod diagram;
 mod evaluate;
 mod field;
@@ -17,6 +18,7 @@ pub mod sets;
 mod translate;
 mod witness;
 
+pub use compare::{Difference, Differs, Meeting, between};
 pub use diagram::OverBudget;
 pub use filter::of_filter;
 pub use flows::{Packets, Space};

@@ -87,6 +87,14 @@ impl SourceMap {
         entry.lines.get(line.saturating_sub(1)).copied().unwrap_or(entry.text.len())
     }
 
+    /// Gives the place of a line's text, without the blanks around it; lines count from 1.
+    pub fn line_span(&self, file: FileId, line: usize) -> Span {
+        let (start, next) = (self.line_start(file, line), self.line_start(file, line + 1));
+        let text = self.text(file).get(start..next).unwrap_or_default();
+        let start = start + (text.len() - text.trim_start().len());
+        Span { file, start, end: start + text.trim().len() }
+    }
+
     /// Gives the line and column of a byte.
     pub fn position(&self, file: FileId, byte: usize) -> Position {
         let line = self.line(file, byte);

@@ -5,15 +5,11 @@
 pub mod corpus;
 
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
-use portcullis::ir::packet::Filter;
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, Placement, RateLimit,
     State, StateMode, TimeUnit,
 };
 use portcullis::net::{Family, IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, icmp};
-use portcullis::pass;
-use portcullis::proof::Claim;
-use portcullis::proof::program::Match;
 use portcullis::target::{Kind, Spec, aws, iptables, nftables, pf};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -348,35 +344,6 @@ impl Edges {
             usize::try_from(drawn).expect("31 bits") % n
         };
         (0..count).map(|_| self.packet(&mut pick)).collect()
-    }
-}
-
-/// What a policy comes to at one target.
-pub struct Known {
-    /// What the target is planned from.
-    pub filter: Filter,
-    wider: bool,
-    unseen: Vec<Vec<Match>>,
-}
-
-impl Known {
-    /// Works it out; `None` when the target cannot say what the policy says.
-    pub fn of(policy: &RuleSet, spec: &Spec, members: Option<&IpSet>) -> Option<Self> {
-        let planned =
-            pass::filter_for(policy, &spec.placement, spec.state, &spec.kind.sight(members));
-        let wider = !planned.report.is_empty();
-        let known = Known { filter: planned.filter, wider, unseen: spec.unseen(members) };
-        planned.unsayable.is_empty().then_some(known)
-    }
-
-    /// What is claimed of the artifact.
-    pub fn claim<'a>(&'a self, spec: &'a Spec) -> Claim<'a> {
-        Claim {
-            placement: &spec.placement,
-            state: spec.state,
-            unseen: &self.unseen,
-            declared: self.wider.then_some(&self.filter),
-        }
     }
 }
 

@@ -9,7 +9,8 @@ use crate::net::IpSet;
 use crate::policy::ast::{Policy, Spanned};
 use std::collections::BTreeMap;
 
-/// What names stand for; names with a fault, domain names and names of libraries are left out.
+/// What names stand for, those of libraries as `library/name`; names with a fault and domain names are left
+/// out.
 #[derive(Clone, Default, Debug)]
 pub struct NamedSets {
     /// Addresses by name.
@@ -24,18 +25,28 @@ pub fn names(policy: &Policy, feeds: &Feeds) -> NamedSets {
     let mut networks = Networks::new(policy, feeds);
     let mut services = Services::new(policy);
     let mut names = NamedSets::default();
-    for (name, network) in policy.networks.iter().filter(|(name, _)| !name.contains('@')) {
+    for (name, network) in &policy.networks {
         let peers = networks.peers(&network.is, &mut ignored);
         let set = peers.filter(|peers| peers.domains.is_empty()).map(|peers| peers.set);
-        names.networks.extend(set.map(|set| (name.clone(), set)));
+        names.networks.extend(set.map(|set| (shown(name), set)));
     }
-    for (name, service) in policy.services.iter().filter(|(name, _)| !name.contains('@')) {
+    for (name, service) in &policy.services {
         let expr = crate::policy::ast::ServiceExpr::Name(Spanned {
             value: name.clone(),
             span: service.name,
         });
         let list = services.expression(&expr, &mut ignored).unwrap_or_default();
-        names.services.insert(name.clone(), list.into_iter().map(|(l4, _)| l4).collect());
+        names.services.insert(shown(name), list.into_iter().map(|(l4, _)| l4).collect());
     }
     names
+}
+
+/// A name without the number that tells one use of a library from another.
+fn shown(name: &str) -> String {
+    match name.split_once('@') {
+        Some((library, rest)) => {
+            format!("{library}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        None => name.to_owned(),
+    }
 }

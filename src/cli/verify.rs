@@ -1,0 +1,138 @@
+//! `portcullis verify`: holds committed artifacts, or what firewalls list of themselves, against the policy.
+
+use super::report::{self, Failed, Session, print};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
+use crate::analysis::Names;
+use crate::compile::{self, Artifact, Inputs};
+use crate::diag::{Code, Diagnostic};
+use crate::feed::Feeds;
+use crate::pass::resolve;
+use crate::policy::ast::{Policy, Target};
+use crate::target::File;
+use crate::verify::{Verified, Verifier};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub(super) struct Verify {
+    /// The policy file; `-` is standard input.
+    policy: String,
+    /// What the target's firewall lists of itself, or artifacts: files, or folders of them; `-` is standard
+    /// input. Without any, the files that a compile of the policy writes.
+    artifacts: Vec<String>,
+    #[command(flatten)]
+    inputs: InputArgs,
+    /// Verify this target only; may be given several times.
+    #[arg(short, long = "target", value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Look for the files under this folder instead of the policy's.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) fn run(command: &Verify, global: &Global) -> u8 {
+    report::run(global, |session| attempt(command, global, session))
+}
+
+fn attempt(command: &Verify, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs)?;
+    let templates = load::templates(None)?;
+    let Some(policy) = load::policy(&command.policy, &command.inputs, session) else {
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    load::known_targets(&command.targets, &policy)?;
+    let source = load::source_name(&command.policy);
+    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
+    let wanted = |name: &str| load::wants(&command.targets, name);
+    let Some(compiled) = compile::compile(&policy, &inputs, &wanted, &mut session.diags) else {
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
+    let given = given(command, &targets, &compiled, session)?;
+    let verified = verified(&policy, &feeds, &given, session);
+    let done = verified.len() == targets.len();
+    session.finish(global, &json!({ "targets": verified }));
+    if global.format == Format::Human {
+        print(&verified.iter().map(|one| summary(one, &given)).collect::<String>());
+    }
+    Ok(match verified.iter().all(|one| one.equal) {
+        _ if !done => FAILED,
+        true => CLEAN,
+        false => FINDINGS,
+    })
+}
+
+/// A target and the files to hold against the policy.
+type Given<'a> = (&'a Target, Vec<File>);
+
+/// Reads what is to be verified; what is missing is said.
+fn given<'a>(
+    command: &Verify,
+    targets: &[&'a Target],
+    compiled: &[Artifact],
+    session: &mut Session,
+) -> Result<Vec<Given<'a>>, Failed> {
+    if !command.artifacts.is_empty() {
+        let [target] = targets else {
+            let names: Vec<_> = targets.iter().map(|target| target.spec.name.as_str()).collect();
+            let message =
+                format!("whose are these? choose one target with `-t`: {}", names.join(", "));
+            return Err(Failed(message));
+        };
+        return Ok(vec![(*target, load::files(&command.artifacts)?)]);
+    }
+    let root = command.output.clone().unwrap_or_else(|| load::folder(&command.policy));
+    let mut given = Vec::new();
+    for target in targets {
+        let artifact = compiled.iter().find(|artifact| artifact.target == target.spec.name);
+        let wanted = artifact.map(|artifact| artifact.files.as_slice()).unwrap_or_default();
+        let mut files = Vec::new();
+        for file in wanted {
+            match std::fs::read(root.join(&file.path)) {
+                Ok(bytes) => files.push(load::text(&file.path, bytes)?),
+                Err(error) => session.diags.push(missing(target, &root.join(&file.path), &error)),
+            }
+        }
+        if files.len() == wanted.len() {
+            given.push((*target, files));
+        }
+    }
+    Ok(given)
+}
+
+fn missing(target: &Target, path: &Path, error: &std::io::Error) -> Diagnostic {
+    let message = format!("`{}` cannot be read: {error}", path.display());
+    Diagnostic::new(Code::ArtifactMissing, message)
+        .at(target.name, "this target writes it")
+        .help("run `portcullis compile`, or give the files as arguments")
+}
+
+fn verified(
+    policy: &Policy,
+    feeds: &Feeds,
+    given: &[Given<'_>],
+    session: &mut Session,
+) -> Vec<Verified> {
+    let Some(resolved) = resolve::resolve(policy, feeds, &mut crate::diag::Diags::default()) else {
+        return Vec::new();
+    };
+    let sets = resolve::names(policy, feeds);
+    let names = Names::new(sets.networks, sets.services);
+    let mut verifier = Verifier::new(policy, &resolved, &names);
+    let one = |(target, files): &Given<'_>| {
+        verifier.target(target, files, &mut session.sources, &mut session.diags)
+    };
+    given.iter().filter_map(one).collect()
+}
+
+fn summary(verified: &Verified, given: &[Given<'_>]) -> String {
+    let files = given.iter().find(|(target, _)| target.spec.name == verified.target);
+    let files = files.map(|(_, files)| files.as_slice()).unwrap_or_default();
+    let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+    let says = if verified.equal { "equal to the policy" } else { "different" };
+    format!("{}: {says}: {}\n", verified.target, paths.join(", "))
+}
