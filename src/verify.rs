@@ -65,7 +65,7 @@ pub struct Done {
 }
 
 /// The most boxes of a difference, direction and family that are looked at, and that are shown.
-const BOXES: usize = 64;
+pub(crate) const BOXES: usize = 64;
 const SHOWN: usize = 6;
 /// The most lines that are reported as not understood; the rest are counted.
 const UNCLEAR: usize = 20;
@@ -122,11 +122,6 @@ impl<'a> Verifier<'a> {
     }
 
     fn found(&self, claim: &Claim<'_>, listing: &Listing, group: &Group) -> Found {
-        let firewall =
-            listing.program.outcomes(&group.example).into_iter().map(|(verdict, place)| Done {
-                verdict,
-                line: place.and_then(|place| line(&listing.files, place)),
-            });
         Found {
             differs: group.differs,
             way: way(claim.placement, &group.meetings),
@@ -134,7 +129,7 @@ impl<'a> Verifier<'a> {
             whole: group.whole,
             packet: group.example.to_string(),
             policy: self.expected(claim, &group.example),
-            firewall: firewall.collect(),
+            firewall: done(listing, &group.example),
         }
     }
 
@@ -208,6 +203,15 @@ impl<'a> Verifier<'a> {
     }
 }
 
+/// Gives what a firewall does with a packet, and by which lines.
+pub(crate) fn done(listing: &Listing, packet: &Packet) -> Vec<Done> {
+    let one = |(verdict, place): (Verdict, Option<Place>)| Done {
+        verdict,
+        line: place.and_then(|place| line(&listing.files, place)),
+    };
+    listing.program.outcomes(packet).into_iter().map(one).collect()
+}
+
 /// Reads files strictly, as artifacts of this program, or else as a listing; gives both reasons when
 /// neither can be done.
 pub(crate) fn read(spec: &Spec, files: &[File]) -> Result<Listing, (ReadError, ReadError)> {
@@ -241,15 +245,15 @@ fn not_read(
 }
 
 /// Differences of one kind that meet the firewall at the same places: both families together.
-struct Group {
-    differs: Differs,
-    meetings: Vec<Meeting>,
-    boxes: Vec<Vec<Match>>,
-    whole: bool,
-    example: Packet,
+pub(crate) struct Group {
+    pub(crate) differs: Differs,
+    pub(crate) meetings: Vec<Meeting>,
+    pub(crate) boxes: Vec<Vec<Match>>,
+    pub(crate) whole: bool,
+    pub(crate) example: Packet,
 }
 
-fn groups(found: Vec<Difference>) -> Vec<Group> {
+pub(crate) fn groups(found: Vec<Difference>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for one in found {
         let same = |g: &&mut Group| g.differs == one.differs && g.meetings == one.meetings;

@@ -23,6 +23,8 @@ pub enum Kind {
 pub struct Change {
     /// What becomes of it.
     pub kind: Kind,
+    /// Why.
+    pub cause: Cause,
     /// Which way it is opened.
     pub direction: Direction,
     /// By whom.
@@ -46,14 +48,26 @@ pub struct Changes {
     pub replies: bool,
 }
 
+/// Why traffic is decided otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The policy says otherwise: its rules, names, or lists of its own.
+    Policy,
+    /// A vendor publishes other addresses.
+    Feed,
+}
+
 /// What is allowed, dropped and rejected of some flows.
+#[derive(Clone, Copy)]
 struct ByAction {
     allowed: Packets,
     dropped: Packets,
     rejected: Packets,
 }
 
-fn by_action(space: &mut Space, flows: Packets) -> Result<ByAction, OverBudget> {
+fn by_action(space: &mut Space, policy: &RuleSet, way: Direction) -> Result<ByAction, OverBudget> {
+    let flows = space.flows(policy, way)?;
     Ok(ByAction {
         allowed: space.with_action(flows, Action::Allow)?,
         dropped: space.with_action(flows, Action::Drop)?,
@@ -61,50 +75,64 @@ fn by_action(space: &mut Space, flows: Packets) -> Result<ByAction, OverBudget> 
     })
 }
 
-/// Gives what becomes of flows between two policies.
+/// Gives what becomes of flows between two policies. `between` is the new policy with the old feeds, where
+/// the feeds are others: what it already changes is the policy's doing, the rest the feeds'.
 ///
 /// # Errors
 /// When the diagrams become too large: nothing is known.
-pub fn changes(old: &RuleSet, new: &RuleSet, most: usize) -> Result<Changes, OverBudget> {
+pub fn changes(
+    old: &RuleSet,
+    between: Option<&RuleSet>,
+    new: &RuleSet,
+    most: usize,
+) -> Result<Changes, OverBudget> {
     let mut space = Space::default();
     let mut found = Changes::default();
     for way in Direction::BOTH {
-        let (before, after) = (space.flows(old, way)?, space.flows(new, way)?);
         found.replies |= space.replies(old, way)? != space.replies(new, way)?;
-        if before == after {
-            continue;
-        }
-        let (was, is) = (by_action(&mut space, before)?, by_action(&mut space, after)?);
-        let quiet = space.intersection(was.rejected, is.dropped)?;
-        let loud = space.intersection(was.dropped, is.rejected)?;
-        for (kind, packets) in [
-            (Kind::Allowed, space.difference(is.allowed, was.allowed)?),
-            (Kind::Refused, space.difference(was.allowed, is.allowed)?),
-            (Kind::Answered, space.union(quiet, loud)?),
+        let (was, is) = (by_action(&mut space, old, way)?, by_action(&mut space, new, way)?);
+        let mid = match between {
+            Some(between) => by_action(&mut space, between, way)?,
+            None => is,
+        };
+        for (kind, changed, of_policy) in [
+            (Kind::Allowed, space.difference(is.allowed, was.allowed)?, mid.allowed),
+            (Kind::Refused, space.difference(was.allowed, is.allowed)?, refused(&mut space, mid)?),
+            (Kind::Answered, space.intersection(was.rejected, is.dropped)?, mid.dropped),
+            (Kind::Answered, space.intersection(was.dropped, is.rejected)?, mid.rejected),
         ] {
-            let (boxes, all) = space.boxes(packets, most);
-            let boxes = boxes.iter().flat_map(|one| traffic(one, way)).collect();
-            found.more |= !all;
-            for one in together(boxes) {
-                found.list.extend(change(&mut space, kind, way, one)?);
+            for (cause, packets) in [
+                (Cause::Policy, space.intersection(changed, of_policy)?),
+                (Cause::Feed, space.difference(changed, of_policy)?),
+            ] {
+                let (boxes, all) = space.boxes(packets, most);
+                let boxes = boxes.iter().flat_map(|one| traffic(one, way)).collect();
+                found.more |= !all;
+                for one in together(boxes) {
+                    found.list.extend(change(&mut space, (kind, cause, way), one)?);
+                }
             }
         }
     }
-    found.list.sort_by_key(|change| (change.kind, change.direction));
+    found.list.sort_by_key(|change| (change.kind, change.direction, change.cause));
     Ok(found)
+}
+
+fn refused(space: &mut Space, by: ByAction) -> Result<Packets, OverBudget> {
+    space.union(by.dropped, by.rejected)
 }
 
 fn change(
     space: &mut Space,
-    kind: Kind,
-    direction: Direction,
+    (kind, cause, direction): (Kind, Cause, Direction),
     (source, destination, services): Together,
 ) -> Result<Option<Change>, OverBudget> {
     let Some(l4) = services.first().cloned() else { return Ok(None) };
     let (from, to) = (source.clone(), destination.clone());
     let part = space.traffic(&Traffic { direction, source: from, destination: to, l4 })?;
     let example = space.packet(part);
-    let change = |example| Change { kind, direction, source, destination, services, example };
+    let change =
+        |example| Change { kind, cause, direction, source, destination, services, example };
     Ok(example.map(change))
 }
 

@@ -10,7 +10,7 @@ mod traffic;
 mod useless;
 
 pub use ask::{Asked, Reach};
-pub use changes::{Change, Changes, Kind, changes};
+pub use changes::{Cause, Change, Changes, Kind, changes};
 pub use names::Names;
 pub use overlap::{Overlap, overlaps};
 pub use traffic::spelled;

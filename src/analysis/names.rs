@@ -21,8 +21,7 @@ impl Names {
         networks: impl IntoIterator<Item = (String, IpSet)>,
         services: impl IntoIterator<Item = (String, Vec<L4>)>,
     ) -> Self {
-        let mut networks: Vec<_> =
-            networks.into_iter().filter(|(_, set)| !set.is_empty()).collect();
+        let mut networks: Vec<_> = networks.into_iter().flat_map(with_halves).collect();
         // Large ones first: a part of a set should not hide its whole.
         networks.sort_by_cached_key(|(name, set)| (std::cmp::Reverse(size(set)), name.clone()));
         let mut known = BTreeMap::new();
@@ -52,6 +51,12 @@ impl Names {
         if let Some(word) = self.whole(set) {
             return word;
         }
+        let words = self.parts(set);
+        self.shorter(set, &words).unwrap_or_else(|| shown(words))
+    }
+
+    /// What a set is made of: families, names, and prefixes for the rest.
+    fn parts(&self, set: &IpSet) -> Vec<String> {
         let mut rest = set.clone();
         let mut words = Vec::new();
         for family in Family::BOTH {
@@ -66,12 +71,8 @@ impl Names {
                 words.push(name.clone());
             }
         }
-        let prefixes: Vec<_> = rest.prefixes().collect();
-        words.extend(prefixes.iter().take(SHOWN).map(ToString::to_string));
-        if prefixes.len() > SHOWN {
-            words.push(format!("and {} prefixes more", prefixes.len() - SHOWN));
-        }
-        self.shorter(set, words)
+        words.extend(rest.prefixes().map(|net| net.to_string()));
+        words
     }
 
     /// One word for a set that is everything, or a network.
@@ -83,28 +84,16 @@ impl Names {
         self.networks.iter().find(named).map(|(name, _)| name.clone())
     }
 
-    /// What a set is made of, or, where that is less to read, what it lacks of something larger.
-    fn shorter(&self, set: &IpSet, words: Vec<String>) -> String {
+    /// What a set lacks of something larger, where that is less to read than what it is made of.
+    fn shorter(&self, set: &IpSet, words: &[String]) -> Option<String> {
         let larger = self.networks.iter().map(|(name, network)| (name.as_str(), network.clone()));
-        let families = [Family::V4, Family::V6].map(IpSet::family);
-        let [v4, v6] = families;
+        let [v4, v6] = Family::BOTH.map(IpSet::family);
         let larger = larger.chain([("any", IpSet::all()), ("any IPv4", v4), ("any IPv6", v6)]);
-        let lacks =
-            larger.filter(|(_, whole)| set.difference(whole).is_empty()).map(|(name, whole)| {
-                let lack = whole.difference(set);
-                let named = self.networks.iter().find(|(_, network)| *network == lack);
-                let named = named.map(|(name, _)| vec![name.clone()]);
-                let prefixes = || lack.prefixes().map(|net| net.to_string()).collect();
-                (name.to_owned(), named.unwrap_or_else(prefixes))
-            });
-        match lacks.min_by_key(|(_, lack)| lack.len()) {
-            Some((name, lack))
-                if !lack.is_empty() && lack.len() <= SHOWN && lack.len() < words.len() =>
-            {
-                format!("{name} except {}", lack.join(", "))
-            }
-            _ => words.join(", "),
-        }
+        let lacks = larger.filter(|(_, whole)| set.difference(whole).is_empty());
+        let lacks = lacks.map(|(name, whole)| (name, self.parts(&whole.difference(set))));
+        let (name, lack) = lacks.min_by_key(|(_, lack)| lack.len())?;
+        (!lack.is_empty() && lack.len() < words.len())
+            .then(|| format!("{name} except {}", shown(lack)))
     }
 
     /// Writes services: names where they have one.
@@ -127,6 +116,31 @@ impl Names {
         let (from, to) = (self.addresses(source), self.addresses(destination));
         format!("{from} -> {to}: {}", self.services(services))
     }
+}
+
+/// Words with commas between them; of prefixes, which stand last, only the first few.
+fn shown(mut words: Vec<String>) -> String {
+    // No name begins with a digit or has a colon.
+    let prefix =
+        |word: &&String| word.contains(':') || word.starts_with(|c: char| c.is_ascii_digit());
+    let more = words.iter().filter(prefix).count().saturating_sub(SHOWN);
+    words.truncate(words.len() - more);
+    if more > 0 {
+        words.push(format!("and {more} prefixes more"));
+    }
+    words.join(", ")
+}
+
+/// A network, and where it has both families each of them under a name of its own.
+fn with_halves((name, set): (String, IpSet)) -> Vec<(String, IpSet)> {
+    let mut list = Vec::new();
+    if Family::BOTH.iter().all(|family| set.has(*family)) {
+        list.extend(Family::BOTH.map(|family| (format!("{name} ({family})"), set.only(family))));
+    }
+    if !set.is_empty() {
+        list.push((name, set));
+    }
+    list
 }
 
 /// How many addresses a set has, an IPv4 address counted like an IPv6 subnet.
@@ -233,6 +247,7 @@ mod tests {
             "agents, office, 192.0.2.1/32"
         );
         assert_eq!(said(&["10.20.0.0/17"]), "10.20.0.0/17");
+        assert_eq!(said(&["10.20.0.0/16", "10.30.0.0/24"]), "agents (IPv4), office");
         let without = set(&["10.20.0.0/16", "2001:db8:20::/48"]).difference(&set(&["10.20.7.7"]));
         assert_eq!(names.addresses(&without), "agents except 10.20.7.7/32");
         assert_eq!(

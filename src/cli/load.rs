@@ -42,7 +42,17 @@ pub(super) fn source_name(policy: &str) -> String {
 
 /// Reads and decodes the policy; `None` when it has faults, which are in the session.
 pub(super) fn policy(path: &str, args: &InputArgs, session: &mut Session) -> Option<Policy> {
-    let policy = policy::load(path, &Disk, &mut session.sources, &mut session.diags)?;
+    policy_by(path, &Disk, args, session)
+}
+
+/// The same, with files from elsewhere.
+pub(super) fn policy_by(
+    path: &str,
+    loader: &dyn Loader,
+    args: &InputArgs,
+    session: &mut Session,
+) -> Option<Policy> {
+    let policy = policy::load(path, loader, &mut session.sources, &mut session.diags)?;
     if let Some(day) = &args.as_of {
         compile::expired(&policy, day, &mut session.diags);
     }
@@ -51,11 +61,15 @@ pub(super) fn policy(path: &str, args: &InputArgs, session: &mut Session) -> Opt
 
 /// Reads the vendors' feeds: the snapshot that is built in, unless a file is given.
 pub(super) fn feeds(args: &InputArgs) -> Result<Feeds, Failed> {
-    let feeds = Feeds::bundled();
-    let Some(path) = &args.aws_feed else { return Ok(feeds) };
+    let Some(path) = &args.aws_feed else { return Ok(Feeds::bundled()) };
     let bytes = fs::read(path).map_err(|error| Failed(format!("{path}: {error}")))?;
-    let feed = aws::parse(&bytes).map_err(|error| Failed(format!("{path}: {error}")))?;
-    Ok(feeds.with(aws::NAME, feed))
+    feeds_of(path, &bytes)
+}
+
+/// The same, with an AWS feed that was read already.
+pub(super) fn feeds_of(path: &str, bytes: &[u8]) -> Result<Feeds, Failed> {
+    let feed = aws::parse(bytes).map_err(|error| Failed(format!("{path}: {error}")))?;
+    Ok(Feeds::bundled().with(aws::NAME, feed))
 }
 
 /// Reads the templates that replace those built in: every file of a folder.

@@ -2,11 +2,13 @@
 
 mod check;
 mod compile;
+mod diff;
 mod explain;
 mod info;
 mod load;
 mod output;
 mod report;
+mod revision;
 mod verify;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -74,6 +76,8 @@ enum Command {
     Explain(explain::Explain),
     /// Hold committed artifacts, or what firewalls list of themselves, against the policy.
     Verify(verify::Verify),
+    /// Tell what traffic a change of a policy opens and closes, in the policy's own words.
+    Diff(diff::Compare),
     /// List the kinds of firewall and what each can say.
     Targets,
     /// Print the JSON Schema of policies and rule libraries.
@@ -112,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => check::run(&command, global),
         Command::Explain(command) => explain::run(&command, global),
         Command::Verify(command) => verify::run(&command, global),
+        Command::Diff(command) => diff::run(&command, global),
         Command::Targets => info::targets(global),
         Command::Schema => report::print(&crate::policy::schema()),
         Command::Codes { code } => info::codes(code.as_deref()),

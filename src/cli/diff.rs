@@ -1,0 +1,260 @@
+//! `portcullis diff`: what traffic a change opens and closes.
+
+use super::report::{self, Failed, Session, print};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, revision::Revision};
+use crate::analysis::Names;
+use crate::compile::{self, Inputs};
+use crate::diag::{Diags, Severity};
+use crate::diff::{self, Diff, FirewallChange, Side};
+use crate::feed::Feeds;
+use crate::pass::resolve::{self, Resolved};
+use crate::policy::ast::{Policy, Target};
+use crate::target::{File, Listing, ReadError};
+use crate::verify;
+use clap::Args;
+use serde_json::json;
+
+#[derive(Args, Debug)]
+pub(super) struct Compare {
+    /// The old policy and the new one; with `--against` the new one only. With `--policy`, two artifacts or
+    /// listings of one of its targets: files, or folders of them.
+    #[arg(required = true, num_args = 1..=2, value_names = ["OLD", "NEW"])]
+    sides: Vec<String>,
+    /// Compare with the same policy at this revision of its git repository.
+    #[arg(long, value_name = "REV", conflicts_with = "policy")]
+    against: Option<String>,
+    /// Compare two firewalls at the place of a target of this policy.
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<String>,
+    /// The target whose firewalls are compared.
+    #[arg(short, long, value_name = "TARGET", requires = "policy")]
+    target: Option<String>,
+    #[command(flatten)]
+    inputs: InputArgs,
+    /// Read the old side's AWS address feed from this file; otherwise both sides have the same.
+    #[arg(long, value_name = "FILE", conflicts_with = "policy")]
+    old_aws_feed: Option<String>,
+    /// Write Markdown that fits into a comment on a pull request.
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(command: &Compare, global: &Global) -> u8 {
+    report::run(global, |session| match &command.policy {
+        Some(policy) => of_firewalls(command, policy, global, session),
+        None => of_policies(command, global, session),
+    })
+}
+
+/// What is known of one side.
+struct Loaded {
+    policy: Policy,
+    feeds: Feeds,
+    resolved: Resolved,
+    files: Vec<(String, Vec<File>)>,
+}
+
+impl Loaded {
+    fn side<'a>(&'a self, session: &'a Session) -> Side<'a> {
+        let Loaded { policy, feeds, resolved, files } = self;
+        Side { policy, feeds, resolved, files: files.clone(), sources: &session.sources }
+    }
+
+    fn names(&self) -> Names {
+        let sets = resolve::names(&self.policy, &self.feeds);
+        Names::new(sets.networks, sets.services)
+    }
+}
+
+fn of_policies(command: &Compare, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+    let (old, new) = match (&command.against, command.sides.as_slice()) {
+        (None, [old, new]) => (old, new),
+        (Some(_), [both]) => (both, both),
+        (None, _) => {
+            return Err(Failed(
+                "compare with what? give two policies, or `--against REV`".to_owned(),
+            ));
+        }
+        (Some(_), _) => {
+            return Err(Failed("with `--against` give one policy".to_owned()));
+        }
+    };
+    let revision = match &command.against {
+        Some(name) => Some(Revision::new(name, old)?),
+        None => None,
+    };
+    let old = load_old(command, old, revision.as_ref(), session)?;
+    let new = load_side(&command.inputs, new, None, session)?;
+    let (Some(old), Some(new)) = (old, new) else {
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    let names = new.names().or(old.names());
+    let Some(found) = diff::diff(&old.side(session), &new.side(session), &names) else {
+        return Err(Failed("the policies could not be compared within the budget".to_owned()));
+    };
+    session.finish(global, &json!(found));
+    if global.format == Format::Human {
+        print(&text(command, &found, &new.policy));
+    }
+    Ok(match found.is_empty() {
+        _ if session.diags.has_errors() => FAILED,
+        true => CLEAN,
+        false => FINDINGS,
+    })
+}
+
+fn text(command: &Compare, found: &Diff, policy: &Policy) -> String {
+    match (command.markdown, &command.against) {
+        (false, _) => found.text(),
+        (true, Some(against)) => {
+            found.markdown(&format!("{}: traffic against {against}", policy.name.value))
+        }
+        (true, None) => found.markdown(&format!("{}: traffic", policy.name.value)),
+    }
+}
+
+fn load_old(
+    command: &Compare,
+    path: &str,
+    revision: Option<&Revision>,
+    session: &mut Session,
+) -> Result<Option<Loaded>, Failed> {
+    let mut inputs = command.inputs.clone();
+    let then = |feed: &String| revision.is_some_and(|revision| revision.has(feed));
+    if let Some(feed) = &command.old_aws_feed {
+        inputs.aws_feed = Some(feed.clone());
+    } else if let (Some(revision), Some(feed)) =
+        (revision, command.inputs.aws_feed.as_ref().filter(|feed| then(feed)))
+    {
+        let feeds = load::feeds_of(feed, &revision.bytes(feed).map_err(Failed)?)?;
+        return load_with(feeds, &inputs, path, Some(revision), session);
+    }
+    load_side(&inputs, path, revision, session)
+}
+
+fn load_side(
+    inputs: &InputArgs,
+    path: &str,
+    revision: Option<&Revision>,
+    session: &mut Session,
+) -> Result<Option<Loaded>, Failed> {
+    load_with(load::feeds(inputs)?, inputs, path, revision, session)
+}
+
+fn load_with(
+    feeds: Feeds,
+    inputs: &InputArgs,
+    path: &str,
+    revision: Option<&Revision>,
+    session: &mut Session,
+) -> Result<Option<Loaded>, Failed> {
+    let policy = match revision {
+        Some(revision) => load::policy_by(path, revision, inputs, session),
+        None => load::policy(path, inputs, session),
+    };
+    let Some(policy) = policy else { return Ok(None) };
+    let Some(resolved) = resolve::resolve(&policy, &feeds, &mut session.diags) else {
+        return Ok(None);
+    };
+    let mut files = compiled(&policy, &feeds, path, session)?;
+    if let Some(revision) = revision {
+        committed(&mut files, path, revision);
+    }
+    Ok(Some(Loaded { policy, feeds, resolved, files }))
+}
+
+/// The artifacts of a policy, by target; none for those that do not compile, which is said.
+fn compiled(
+    policy: &Policy,
+    feeds: &Feeds,
+    path: &str,
+    session: &mut Session,
+) -> Result<Vec<(String, Vec<File>)>, Failed> {
+    let templates = load::templates(None)?;
+    let source = load::source_name(path);
+    let inputs = Inputs { feeds, templates: &templates, source: &source };
+    let mut diags = Diags::default();
+    let artifacts = compile::compile(policy, &inputs, &|_| true, &mut diags).unwrap_or_default();
+    let errors = diags.list().iter().filter(|d| d.severity == Severity::Error);
+    errors.for_each(|error| session.diags.push(error.clone()));
+    Ok(artifacts.into_iter().map(|artifact| (artifact.target, artifact.files)).collect())
+}
+
+/// Takes the files as committed where all of a target are there.
+fn committed(files: &mut [(String, Vec<File>)], policy: &str, revision: &Revision) {
+    for (_, list) in files {
+        let then = list.iter().map(|file| {
+            let path = load::folder(policy).join(&file.path);
+            let text = String::from_utf8(revision.bytes(&path.to_string_lossy()).ok()?).ok()?;
+            Some(File { text, ..file.clone() })
+        });
+        if let Some(then) = then.collect::<Option<Vec<_>>>() {
+            *list = then;
+        }
+    }
+}
+
+fn of_firewalls(
+    command: &Compare,
+    path: &str,
+    global: &Global,
+    session: &mut Session,
+) -> Result<u8, Failed> {
+    let [old, new] = command.sides.as_slice() else {
+        return Err(Failed("give two artifacts or listings".to_owned()));
+    };
+    let feeds = load::feeds(&command.inputs)?;
+    let Some(policy) = load::policy(path, &command.inputs, session) else {
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    let target = one_target(command, &policy)?;
+    let read = |path: &String| {
+        let files = load::files(std::slice::from_ref(path))?;
+        verify::read(&target.spec, &files).map_err(|(error, _)| unread(&files, &error))
+    };
+    let (old, new) = (read(old)?, read(new)?);
+    let sets = resolve::names(&policy, &feeds);
+    let names = Names::new(sets.networks, sets.services);
+    let found = diff::firewalls(&target.spec, &old, &new, &names);
+    let found = found.map_err(|_| Failed("not compared within the budget".to_owned()))?;
+    let unclear = unclear(&old) + unclear(&new);
+    session.finish(global, &json!({ "changes": found, "not_understood": unclear }));
+    if global.format == Format::Human {
+        print(&firewalls(&found, unclear));
+    }
+    Ok(if found.is_empty() { CLEAN } else { FINDINGS })
+}
+
+fn unclear(listing: &Listing) -> usize {
+    listing.unclear.len()
+}
+
+fn unread(files: &[File], error: &ReadError) -> Failed {
+    let file = files.get(error.place.file).map_or("", |file| &file.path);
+    Failed(format!("{file}:{}: {}", error.place.line, error.reason))
+}
+
+fn one_target<'a>(command: &Compare, policy: &'a Policy) -> Result<&'a Target, Failed> {
+    let wanted = |target: &&Target| match &command.target {
+        Some(name) => target.spec.name == *name,
+        None => policy.targets.len() == 1,
+    };
+    policy.targets.iter().find(wanted).ok_or_else(|| {
+        let names: Vec<_> = policy.targets.iter().map(|t| t.spec.name.as_str()).collect();
+        Failed(format!("choose a target with `-t`: {}", names.join(", ")))
+    })
+}
+
+fn firewalls(found: &[FirewallChange], unclear: usize) -> String {
+    let mut text: String = found.iter().map(FirewallChange::text).collect();
+    if found.is_empty() {
+        text += "every packet is decided alike\n";
+    }
+    if unclear > 0 {
+        text += &format!("{unclear} lines are not understood in full; `verify` names them\n");
+    }
+    text
+}

@@ -1,0 +1,271 @@
+//! What a change of a policy opens and closes, and what it does to the artifacts.
+
+mod firewalls;
+mod markdown;
+mod text;
+
+pub use firewalls::{FirewallChange, firewalls};
+
+use crate::analysis::{self, Cause, Change, Kind, Names};
+use crate::compile::opener;
+use crate::feed::Feeds;
+use crate::ir::{Action, Direction, decide_flow};
+use crate::pass::resolve::{self, Resolved};
+use crate::policy::ast::Policy;
+use crate::proof::{self, Differs, Program};
+use crate::source::SourceMap;
+use crate::target::{self, File, Spec};
+use crate::verify::{BOXES, way};
+
+/// One side of a comparison.
+#[derive(Debug)]
+pub struct Side<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The vendors' feeds that it is resolved with.
+    pub feeds: &'a Feeds,
+    /// Its rules.
+    pub resolved: &'a Resolved,
+    /// The files of each target, by the target's name, where there are any.
+    pub files: Vec<(String, Vec<File>)>,
+    /// The texts that it was read from.
+    pub sources: &'a SourceMap,
+}
+
+/// Everything that a change does.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Diff {
+    /// Traffic that is decided otherwise.
+    pub changes: Vec<Line>,
+    /// Whether there is more than is listed.
+    pub more: bool,
+    /// Whether the replies that stateless firewalls let through change although no flow is decided otherwise.
+    pub replies: bool,
+    /// What becomes of each target.
+    pub targets: Vec<TargetChange>,
+}
+
+/// What happens to some traffic, as a heading.
+fn heading(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Allowed => "newly allowed",
+        Kind::Refused => "no longer allowed",
+        Kind::Answered => "refused in another way",
+    }
+}
+
+/// Why, in a word.
+fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Policy => "policy",
+        Cause::Feed => "feed",
+    }
+}
+
+impl Decided {
+    /// Says it: ``allow, by rule `crm` (policy.yaml:40)``.
+    fn text(&self, way: Direction) -> String {
+        let by = match (&self.rule, &self.place) {
+            (None, _) => format!("the {way} default"),
+            (Some(rule), None) => format!("rule `{rule}`"),
+            (Some(rule), Some(place)) => format!("rule `{rule}` ({place})"),
+        };
+        format!("{}, by {by}", self.action)
+    }
+}
+
+impl Text {
+    /// Says it in a sentence.
+    fn text(self) -> &'static str {
+        match self {
+            Text::Added => "new target",
+            Text::Removed => "removed target",
+            Text::Same => "unchanged",
+            Text::WithMeaning => "changes with the policy's meaning",
+            Text::TextOnly => "the text changes, what it means does not",
+            Text::Meaning => "means something else although the policy means the same",
+            Text::Unknown => "the text changes, and could not be compared",
+        }
+    }
+}
+
+/// Traffic that is decided otherwise.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Line {
+    /// What becomes of it.
+    pub kind: Kind,
+    /// Why.
+    pub cause: Cause,
+    /// Which way it is opened.
+    pub direction: Direction,
+    /// By whom, in the policy's words.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// With what.
+    pub service: String,
+    /// One of its packets.
+    pub packet: String,
+    /// What decided it.
+    pub was: Decided,
+    /// What decides it.
+    pub is: Decided,
+}
+
+/// What decides a packet.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Decided {
+    /// What is done with it.
+    pub action: Action,
+    /// The rule, or none for the default.
+    pub rule: Option<String>,
+    /// The rule's file and line.
+    pub place: Option<String>,
+}
+
+/// What becomes of a target.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct TargetChange {
+    /// The target's name.
+    pub target: String,
+    /// What becomes of its text.
+    pub text: Text,
+    /// Ways in which its firewall does something else although no flow is decided otherwise.
+    pub differences: Vec<TargetLine>,
+}
+
+/// What becomes of a target's text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Text {
+    /// There was no such target.
+    Added,
+    /// There is no such target any more.
+    Removed,
+    /// It stays, byte for byte.
+    Same,
+    /// It changes, with the meaning of the policy.
+    WithMeaning,
+    /// It changes, and means what it meant.
+    TextOnly,
+    /// It changes and means something else, though the policy means the same: another compiler, or other
+    /// options of the target.
+    Meaning,
+    /// It changes, and one of the two could not be read.
+    Unknown,
+}
+
+/// What a firewall does otherwise.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct TargetLine {
+    /// How.
+    pub differs: Differs,
+    /// Which way the packets go.
+    pub way: String,
+    /// Who reaches whom with what.
+    pub traffic: Vec<String>,
+    /// One of the packets.
+    pub packet: String,
+}
+
+impl Diff {
+    /// Tells whether anything means something else.
+    pub fn is_empty(&self) -> bool {
+        let same = |text| matches!(text, Text::Same | Text::TextOnly);
+        self.changes.is_empty() && !self.replies && self.targets.iter().all(|t| same(t.text))
+    }
+}
+
+/// Compares two policies; `None` when that is too large to be decided.
+pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names) -> Option<Diff> {
+    // The new policy with the old feeds tells what is the policy's doing.
+    let mid = resolve::resolve(new.policy, old.feeds, &mut crate::diag::Diags::default());
+    let mid = mid.as_ref().map(|resolved| &resolved.rules);
+    let found = analysis::changes(&old.resolved.rules, mid, &new.resolved.rules, BOXES).ok()?;
+    let changes: Vec<_> = found.list.iter().map(|one| spelled(one, old, new, names)).collect();
+    let same = changes.is_empty() && !found.replies;
+    let targets = targets(old, new, same, names);
+    let replies = found.replies && changes.is_empty();
+    Some(Diff { changes, more: found.more, replies, targets })
+}
+
+fn spelled(change: &Change, old: &Side<'_>, new: &Side<'_>, names: &Names) -> Line {
+    let decided = |side: &Side<'_>| {
+        let (action, rule) = decide_flow(&side.resolved.rules, change.direction, &change.example);
+        let origin = rule.and_then(|index| side.resolved.rules.rules[index].origins.first());
+        let written = origin.and_then(|origin| side.policy.rules.get(origin.index?));
+        let place = written.map(|rule| {
+            let span = rule.used_at.unwrap_or(rule.id.span);
+            let line = side.sources.line(span.file, span.start);
+            format!("{}:{line}", side.sources.name(span.file))
+        });
+        Decided { action, rule: origin.map(|origin| origin.rule.clone()), place }
+    };
+    Line {
+        kind: change.kind,
+        cause: change.cause,
+        direction: change.direction,
+        from: names.addresses(&change.source),
+        to: names.addresses(&change.destination),
+        service: names.services(&change.services),
+        packet: opener(&change.example),
+        was: decided(old),
+        is: decided(new),
+    }
+}
+
+fn targets(old: &Side<'_>, new: &Side<'_>, same: bool, names: &Names) -> Vec<TargetChange> {
+    let mut list: Vec<_> = new.files.iter().map(|(name, _)| name).collect();
+    list.extend(old.files.iter().map(|(name, _)| name));
+    list.sort();
+    list.dedup();
+    list.into_iter().map(|name| target(name, old, new, same, names)).collect()
+}
+
+fn target(name: &str, old: &Side<'_>, new: &Side<'_>, same: bool, names: &Names) -> TargetChange {
+    let files = |side: &Side<'_>| {
+        let found = side.files.iter().find(|(known, _)| known == name);
+        found.map(|(_, files)| files.clone())
+    };
+    let change = |text| TargetChange { target: name.to_owned(), text, differences: Vec::new() };
+    match (files(old), files(new)) {
+        (Some(was), Some(is)) if was == is => change(Text::Same),
+        (Some(_), Some(_)) if !same => change(Text::WithMeaning),
+        (Some(was), Some(is)) => compared(name, (old, &was), (new, &is), names),
+        (None, _) => change(Text::Added),
+        (_, None) => change(Text::Removed),
+    }
+}
+
+/// Compares the texts of a target whose policy means the same.
+fn compared(
+    name: &str,
+    (old, was): (&Side<'_>, &[File]),
+    (new, is): (&Side<'_>, &[File]),
+    names: &Names,
+) -> TargetChange {
+    let programs = program(old, name, was).zip(program(new, name, is));
+    let differences = programs.and_then(|((spec, was), (other, is))| {
+        let same = spec.placement == other.placement;
+        let found = proof::between(&spec.placement, &was, &is, BOXES).ok().filter(|_| same)?;
+        let line = |one: proof::Difference| TargetLine {
+            differs: one.differs,
+            way: way(&spec.placement, &one.meetings),
+            traffic: analysis::spelled(&one.boxes, names),
+            packet: one.example.to_string(),
+        };
+        Some(found.into_iter().map(line).collect::<Vec<_>>())
+    });
+    let text = match &differences {
+        None => Text::Unknown,
+        Some(list) if list.is_empty() => Text::TextOnly,
+        Some(_) => Text::Meaning,
+    };
+    TargetChange { target: name.to_owned(), text, differences: differences.unwrap_or_default() }
+}
+
+fn program<'a>(side: &Side<'a>, name: &str, files: &[File]) -> Option<(&'a Spec, Program)> {
+    let policy: &'a Policy = side.policy;
+    let target = policy.targets.iter().find(|target| target.spec.name == name)?;
+    Some((&target.spec, target::read(&target.spec, files).ok()?))
+}
