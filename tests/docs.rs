@@ -35,12 +35,13 @@ fn pages_are_as_the_program_makes_them() {
 
 #[test]
 fn every_code_of_the_front_end_has_a_recorded_fault() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
     let mut said = String::new();
-    for entry in std::fs::read_dir(folder).expect("tests/faults") {
-        let path = entry.expect("an entry").path();
-        if path.extension().is_some_and(|extension| extension == "txt") {
-            said += &std::fs::read_to_string(path).expect("text");
+    for folder in ["tests/faults", "tests/reviews"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "txt") {
+                said += &std::fs::read_to_string(entry.path()).expect("text");
+            }
         }
     }
     // Those that need another template (tests/cli.rs provokes them), or that `explain` says.

@@ -11,7 +11,7 @@ mod useless;
 
 pub use ask::{Asked, Reach};
 pub use changes::{Cause, Change, Changes, Kind, changes};
-pub use names::Names;
+pub use names::{Names, service};
 pub use overlap::{Overlap, overlaps};
 pub use traffic::spelled;
 pub use useless::{Useless, Why, useless};

@@ -23,8 +23,10 @@ impl Names {
     ) -> Self {
         let mut networks: Vec<_> = networks.into_iter().flat_map(with_halves).collect();
         // Large ones first: a part of a set should not hide its whole.
-        networks.sort_by_cached_key(|(name, set)| (std::cmp::Reverse(size(set)), name.clone()));
+        networks.sort_by_cached_key(|(name, set)| (std::cmp::Reverse(size(set)), own(name)));
         let mut known = BTreeMap::new();
+        let mut services: Vec<_> = services.into_iter().collect();
+        services.sort_by_cached_key(|(name, _)| own(name));
         for (name, mut list) in services {
             list.sort();
             known.entry(list).or_insert(name);
@@ -131,6 +133,11 @@ fn shown(mut words: Vec<String>) -> String {
     words.join(", ")
 }
 
+/// Sorts a policy's own names before those of libraries.
+fn own(name: &str) -> (bool, String) {
+    (name.contains('/'), name.to_owned())
+}
+
 /// A network, and where it has both families each of them under a name of its own.
 fn with_halves((name, set): (String, IpSet)) -> Vec<(String, IpSet)> {
     let mut list = Vec::new();
@@ -151,7 +158,7 @@ fn size(set: &IpSet) -> u128 {
 }
 
 /// Writes a service as policies do: `tcp/443`, `icmp/echo-request`, `protocol/gre`, `any`.
-fn service(l4: &L4) -> String {
+pub fn service(l4: &L4) -> String {
     let numbers = |set: &RangeSet<u8>| -> Vec<u8> {
         set.ranges().iter().flat_map(|(low, high)| *low..=*high).collect()
     };
@@ -227,6 +234,17 @@ mod tests {
 
     fn set(list: &[&str]) -> IpSet {
         IpSet::from_prefixes(list.iter().map(|text| parse_prefix(text).expect("a prefix")))
+    }
+
+    #[test]
+    fn own_names_come_before_those_of_libraries() {
+        let https = || vec![L4::ports(6, PortSet::all(), PortSet::one(443))];
+        let names = Names::new(
+            ["lib/lan", "lan"].map(|name| (name.to_owned(), set(&["10.0.0.0/8"]))),
+            ["lib/https", "web"].map(|name| (name.to_owned(), https())),
+        );
+        assert_eq!(names.addresses(&set(&["10.0.0.0/8"])), "lan");
+        assert_eq!(names.services(&https()), "web");
     }
 
     #[test]

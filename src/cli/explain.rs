@@ -11,7 +11,8 @@ use serde_json::json;
 pub(super) struct Explain {
     /// The policy file; `-` is standard input.
     policy: String,
-    /// The packet: `outbound udp 10.20.0.5:50000 -> 15.193.6.10:3478`.
+    /// The packet, such as `outbound udp 10.20.0.5:50000 -> 15.193.6.10:3478`; or a question: `who can reach
+    /// NETWORK on SERVICE`, `where can NETWORK go`.
     packet: String,
     #[command(flatten)]
     inputs: InputArgs,
@@ -23,6 +24,9 @@ pub(super) fn run(command: &Explain, global: &Global) -> u8 {
 }
 
 fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+    if compile::is_question(&command.packet) {
+        return answer(command, global, session);
+    }
     let query = syntax::parse(&command.packet).map_err(|error| {
         let piece = command.packet.get(error.at).unwrap_or_default();
         Failed(format!("{} (at `{piece}`); {}", error.message, error.help))
@@ -45,12 +49,46 @@ fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<
     Ok(CLEAN)
 }
 
+fn answer(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs)?;
+    let policy = load::policy(&command.policy, &command.inputs, session);
+    let Session { sources, diags } = session;
+    let answers =
+        policy.and_then(|policy| compile::ask(&policy, &feeds, &command.packet, sources, diags));
+    session.finish(global, &json!(answers));
+    let Some(answers) = answers else { return Ok(FAILED) };
+    if global.format == Format::Human {
+        let line = |one: &compile::Answer| {
+            format!("  {}: {} -> {}: {}\n", one.direction, one.from, one.to, one.service)
+        };
+        let list = answers.list.iter().map(line).collect::<String>();
+        let list = if list.is_empty() { "  nothing\n".to_owned() } else { list };
+        let more = if answers.more { "  and more\n" } else { "" };
+        print(&format!("{}: allowed is\n{list}{more}", command.packet));
+    }
+    Ok(CLEAN)
+}
+
+/// The most rules that are shown as passed by: the last before the one that decides.
+const PASSED: usize = 8;
+
 fn text(packet: &str, explanation: &Explanation) -> String {
     let by = match &explanation.rule {
         Some(rule) => format!("rule `{rule}`"),
         None => "the default: no rule matches".to_owned(),
     };
     let mut text = format!("{}: {packet}\n  by {by}\n", explanation.action);
+    let passed = &explanation.passed;
+    let hidden = passed.len().saturating_sub(PASSED);
+    if !passed.is_empty() {
+        text += "passed by\n";
+    }
+    if hidden > 0 {
+        text += &format!("  {hidden} earlier rules\n");
+    }
+    for rule in &passed[hidden..] {
+        text += &format!("  `{}`: {}\n", rule.rule, rule.why.join("; "));
+    }
     for target in &explanation.targets {
         text += &format!("{}: {}\n", target.target, target.verdict);
         if let Some(line) = &target.line {

@@ -59,6 +59,20 @@ pub(super) fn policy_by(
     Some(policy)
 }
 
+/// Adds tests and invariants from files of their own; `None` when one has faults, which are in the session.
+pub(super) fn with_tests(
+    mut policy: Policy,
+    files: &[String],
+    session: &mut Session,
+) -> Option<Policy> {
+    let Session { sources, diags } = session;
+    let mut fine = true;
+    for path in files {
+        fine &= policy::load_tests(path, &mut policy, &Disk, sources, diags);
+    }
+    fine.then_some(policy)
+}
+
 /// Reads the vendors' feeds: the snapshot that is built in, unless a file is given.
 pub(super) fn feeds(args: &InputArgs) -> Result<Feeds, Failed> {
     let Some(path) = &args.aws_feed else { return Ok(Feeds::bundled()) };

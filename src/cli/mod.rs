@@ -9,6 +9,7 @@ mod load;
 mod output;
 mod report;
 mod revision;
+mod test;
 mod verify;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -72,8 +73,10 @@ enum Command {
     Compile(compile::Compile),
     /// Report everything that can be wrong with a policy, and write nothing.
     Check(check::Check),
-    /// Tell what decides a packet: the rule, and the line in each target's artifact.
+    /// Tell what decides a packet, and why; or who can reach something, or where something can go.
     Explain(explain::Explain),
+    /// Hold a policy against its tests and invariants, and report each.
+    Test(test::Test),
     /// Hold committed artifacts, or what firewalls list of themselves, against the policy.
     Verify(verify::Verify),
     /// Tell what traffic a change of a policy opens and closes, in the policy's own words.
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Compile(command) => compile::run(&command, global),
         Command::Check(command) => check::run(&command, global),
         Command::Explain(command) => explain::run(&command, global),
+        Command::Test(command) => test::run(&command, global),
         Command::Verify(command) => verify::run(&command, global),
         Command::Diff(command) => diff::run(&command, global),
         Command::Targets => info::targets(global),

@@ -167,6 +167,16 @@ impl Plan {
     }
 }
 
+/// Writes one text in the place of what a file has: beside it, then renamed.
+///
+/// # Errors
+/// When it cannot be written; then what stood there stays.
+pub(super) fn replace(target: &Path, text: &str) -> io::Result<()> {
+    let file = File { path: String::new(), text: text.to_owned(), executable: false };
+    let beside = write_beside(target, &file)?;
+    fs::rename(beside, target).map_err(|error| at(target, &error))
+}
+
 fn write_beside(target: &Path, file: &File) -> io::Result<PathBuf> {
     if let Some(folder) = target.parent() {
         fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;

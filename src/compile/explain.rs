@@ -1,8 +1,11 @@
 //! What decides a packet: the rule in the policy, and the line in each artifact.
 
 use super::{Inputs, ambiguous, at_use, compile};
+use crate::analysis::{Names, service};
 use crate::diag::{Code, Diagnostic, Diags};
-use crate::ir::{Action, Verdict, syntax};
+use crate::ir::flow::{Rule, RuleSet};
+use crate::ir::{Action, L4, Verdict, syntax};
+use crate::net::{PortSet, ProtocolSet, protocol};
 use crate::pass::resolve::resolve;
 use crate::policy::ast::Policy;
 use crate::proof::program::Place;
@@ -15,8 +18,19 @@ pub struct Explanation {
     pub action: Action,
     /// The id of the rule that decides; none when it is the default.
     pub rule: Option<String>,
+    /// The rules of that direction before it, in order, and why each does not match.
+    pub passed: Vec<Passed>,
     /// What each artifact does with it.
     pub targets: Vec<TargetExplanation>,
+}
+
+/// A rule that does not match a packet.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Passed {
+    /// The rule's id.
+    pub rule: String,
+    /// What does not fit, one sentence each.
+    pub why: Vec<String>,
 }
 
 /// What decides a packet in one artifact.
@@ -75,8 +89,70 @@ pub fn explain(
     Some(Explanation {
         action,
         rule: origin.map(|origin| origin.rule.clone()),
+        passed: passed(&resolved.rules, query, rule, &names(policy, inputs)),
         targets: targets.collect(),
     })
+}
+
+fn names(policy: &Policy, inputs: &Inputs<'_>) -> Names {
+    let sets = crate::pass::resolve::names(policy, inputs.feeds);
+    Names::new(sets.networks, sets.services)
+}
+
+/// The rules of the packet's direction before the one that decides. A rule as written may be several flow
+/// rules: what is said is why the one does not match that fits best.
+fn passed(
+    rules: &RuleSet,
+    query: &syntax::Query,
+    decides: Option<usize>,
+    names: &Names,
+) -> Vec<Passed> {
+    let before = &rules.rules[..decides.unwrap_or(rules.rules.len())];
+    let mut list: Vec<(Option<usize>, Passed)> = Vec::new();
+    for rule in before.iter().filter(|rule| rule.direction == query.direction) {
+        let Some(origin) = rule.origins.first() else { continue };
+        let why = mismatches(rule, query, names);
+        match list.last_mut().filter(|(index, _)| *index == origin.index) {
+            Some((_, known)) if known.why.len() > why.len() => known.why = why,
+            Some(_) => {}
+            None => list.push((origin.index, Passed { rule: origin.rule.clone(), why })),
+        }
+    }
+    // What decides may be another part of the same rule.
+    let deciding = decides.and_then(|index| rules.rules[index].origins.first()?.index);
+    list.retain(|(index, _)| deciding.is_none() || *index != deciding);
+    list.into_iter().map(|(_, passed)| passed).collect()
+}
+
+/// Every way in which a packet does not fit a rule.
+fn mismatches(rule: &Rule, query: &syntax::Query, names: &Names) -> Vec<String> {
+    let packet = &query.packet;
+    let mut why = Vec::new();
+    for (side, address, set) in [
+        ("source", packet.source, &rule.source),
+        ("destination", packet.destination, &rule.destination),
+    ] {
+        if !set.contains(address) {
+            why.push(format!("{side} {address} is not in {}", names.addresses(set)));
+        }
+    }
+    let services = names.services(std::slice::from_ref(&rule.l4));
+    let has = |from: u16, to: u16| rule.l4.contains(packet.protocol, from, to);
+    if !rule.l4.protocol_set().contains(packet.protocol) {
+        let protocol = protocol::name(packet.protocol)
+            .map_or_else(|| format!("protocol {}", packet.protocol), str::to_owned);
+        why.push(format!("{protocol} is not among {services}"));
+    } else if !rule.l4.destination().contains(packet.destination_port) {
+        let asked = L4::product(
+            ProtocolSet::one(packet.protocol),
+            PortSet::all(),
+            PortSet::one(packet.destination_port),
+        );
+        why.push(format!("{} is not among {services}", service(&asked)));
+    } else if !query.any_source_port && !has(packet.source_port, packet.destination_port) {
+        why.push(format!("source port {} is not among {services}", packet.source_port));
+    }
+    why
 }
 
 /// The text of a line of an artifact.

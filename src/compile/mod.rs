@@ -1,14 +1,16 @@
 //! Compiling: from a checked policy to files that are proven, or to nothing.
 
+mod ask;
 mod expect;
 mod explain;
 mod intent;
 mod prove;
 
+pub use ask::{Answer, Answers, ask, is_question};
 pub(crate) use expect::opener;
 pub use expect::{Outcome, expectations};
 pub(crate) use explain::line;
-pub use explain::{ArtifactLine, Explanation, TargetExplanation, explain};
+pub use explain::{ArtifactLine, Explanation, Passed, TargetExplanation, explain};
 pub use intent::Intent;
 
 use crate::diag::{Code, Diagnostic, Diags};

@@ -48,7 +48,7 @@ pub fn firewalls(
 }
 
 /// What the new firewall does, as a heading.
-fn heading(differs: Differs) -> &'static str {
+pub(super) fn heading(differs: Differs) -> &'static str {
     match differs {
         Differs::Opens => "newly let through",
         Differs::Shuts => "no longer let through",

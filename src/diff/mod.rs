@@ -15,7 +15,10 @@ use crate::policy::ast::Policy;
 use crate::proof::{self, Differs, Program};
 use crate::source::SourceMap;
 use crate::target::{self, File, Spec};
-use crate::verify::{BOXES, way};
+use crate::verify::{BOXES, Group, groups, way};
+
+/// The most boxes of a kind, cause, direction and family that are listed.
+const CHANGES: usize = 1024;
 
 /// One side of a comparison.
 #[derive(Debug)]
@@ -84,6 +87,7 @@ impl Text {
             Text::WithMeaning => "changes with the policy's meaning",
             Text::TextOnly => "the text changes, what it means does not",
             Text::Meaning => "means something else although the policy means the same",
+            Text::Place => "stands elsewhere or tracks connections otherwise: all of it changes",
             Text::Unknown => "the text changes, and could not be compared",
         }
     }
@@ -151,6 +155,8 @@ pub enum Text {
     /// It changes and means something else, though the policy means the same: another compiler, or other
     /// options of the target.
     Meaning,
+    /// Its firewall stands elsewhere, or tracks connections where it did not, or the reverse.
+    Place,
     /// It changes, and one of the two could not be read.
     Unknown,
 }
@@ -181,7 +187,7 @@ pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names) -> Option<Diff> {
     // The new policy with the old feeds tells what is the policy's doing.
     let mid = resolve::resolve(new.policy, old.feeds, &mut crate::diag::Diags::default());
     let mid = mid.as_ref().map(|resolved| &resolved.rules);
-    let found = analysis::changes(&old.resolved.rules, mid, &new.resolved.rules, BOXES).ok()?;
+    let found = analysis::changes(&old.resolved.rules, mid, &new.resolved.rules, CHANGES).ok()?;
     let changes: Vec<_> = found.list.iter().map(|one| spelled(one, old, new, names)).collect();
     let same = changes.is_empty() && !found.replies;
     let targets = targets(old, new, same, names);
@@ -244,24 +250,25 @@ fn compared(
     (new, is): (&Side<'_>, &[File]),
     names: &Names,
 ) -> TargetChange {
-    let programs = program(old, name, was).zip(program(new, name, is));
-    let differences = programs.and_then(|((spec, was), (other, is))| {
-        let same = spec.placement == other.placement;
-        let found = proof::between(&spec.placement, &was, &is, BOXES).ok().filter(|_| same)?;
-        let line = |one: proof::Difference| TargetLine {
-            differs: one.differs,
-            way: way(&spec.placement, &one.meetings),
-            traffic: analysis::spelled(&one.boxes, names),
-            packet: one.example.to_string(),
-        };
-        Some(found.into_iter().map(line).collect::<Vec<_>>())
-    });
-    let text = match &differences {
-        None => Text::Unknown,
-        Some(list) if list.is_empty() => Text::TextOnly,
-        Some(_) => Text::Meaning,
+    let change = |text, differences| TargetChange { target: name.to_owned(), text, differences };
+    let (Some((spec, was)), Some((other, is))) = (program(old, name, was), program(new, name, is))
+    else {
+        return change(Text::Unknown, Vec::new());
     };
-    TargetChange { target: name.to_owned(), text, differences: differences.unwrap_or_default() }
+    if (&spec.placement, spec.state) != (&other.placement, other.state) {
+        return change(Text::Place, Vec::new());
+    }
+    let line = |group: Group| TargetLine {
+        differs: group.differs,
+        way: way(&spec.placement, &group.meetings),
+        traffic: analysis::spelled(&group.boxes, names),
+        packet: group.example.to_string(),
+    };
+    match proof::between(&spec.placement, &was, &is, BOXES) {
+        Err(_) => change(Text::Unknown, Vec::new()),
+        Ok(found) if found.is_empty() => change(Text::TextOnly, Vec::new()),
+        Ok(found) => change(Text::Meaning, groups(found).into_iter().map(line).collect()),
+    }
 }
 
 fn program<'a>(side: &Side<'a>, name: &str, files: &[File]) -> Option<(&'a Spec, Program)> {

@@ -1,6 +1,6 @@
 //! A comparison for a terminal.
 
-use super::{Diff, Line, TargetChange, Text, cause, heading};
+use super::{Diff, Line, TargetChange, Text, cause, firewalls, heading};
 use crate::analysis::Kind;
 
 impl Diff {
@@ -48,10 +48,11 @@ impl TargetChange {
     fn lines(&self) -> String {
         let mut text = format!("  {}: {}\n", self.target, self.text.text());
         for one in &self.differences {
+            text += &format!("    {}\n", firewalls::heading(one.differs));
             for traffic in &one.traffic {
-                text += &format!("    {}: {traffic}\n", one.way);
+                text += &format!("      {}: {traffic}\n", one.way);
             }
-            text += &format!("      for example {}\n", one.packet);
+            text += &format!("        for example {}\n", one.packet);
         }
         text
     }

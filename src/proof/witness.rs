@@ -17,9 +17,20 @@ pub(super) fn difference<V: Side>(
         return None;
     }
     let mut values = usual::<V>(placement);
-    walk(diagrams, a, b, &mut values);
+    if !walk(diagrams, a, b, &mut values) {
+        values[usize::from(field::TCP_FLAGS)] = flags(&values);
+    }
     Some(packet(&values))
 }
+
+/// The flags of a packet that opens a flow: SYN for TCP.
+fn flags<V: Side>(values: &[V; LEVELS]) -> V {
+    let tcp = values[usize::from(field::PROTOCOL)] == V::from_field(protocol::TCP.into());
+    V::from_field(if tcp { SYN } else { 0 })
+}
+
+/// The flag of a first packet.
+const SYN: u32 = 0x02;
 
 /// What a field is where it does not matter.
 fn usual<V: Side>(placement: &Placement) -> [V; LEVELS] {
@@ -39,14 +50,14 @@ fn usual<V: Side>(placement: &Placement) -> [V; LEVELS] {
     values
 }
 
-/// Goes down to where the two part. Equal nodes are one node, so below children that differ there is
-/// always a packet that differs.
-fn walk<V: Side>(diagrams: &Diagrams<V>, a: Node, b: Node, values: &mut [V; LEVELS]) {
+/// Goes down to where the two part, and tells whether they look at TCP flags there. Equal nodes are one
+/// node, so below children that differ there is always a packet that differs.
+fn walk<V: Side>(diagrams: &Diagrams<V>, a: Node, b: Node, values: &mut [V; LEVELS]) -> bool {
     let (left, right) = (diagrams.edges(a), diagrams.edges(b));
     let level = match (&left, &right) {
         (Some((left, _)), Some((right, _))) => *left.min(right),
         (Some((one, _)), None) | (None, Some((one, _))) => *one,
-        (None, None) => return,
+        (None, None) => return false,
     };
     let maximum = diagrams.maximum(level);
     let at_level = |edges: Option<(u8, _)>, whole| match edges {
@@ -54,7 +65,8 @@ fn walk<V: Side>(diagrams: &Diagrams<V>, a: Node, b: Node, values: &mut [V; LEVE
         _ => vec![(maximum, whole)],
     };
     let (left, right) = (at_level(left, a), at_level(right, b));
-    let usual = values[usize::from(level)];
+    let looks = level == field::TCP_FLAGS;
+    let usual = if looks { flags(values) } else { values[usize::from(level)] };
     let (mut i, mut j, mut low) = (0, 0, V::ZERO);
     let mut found = None;
     while let (Some((high_a, child_a)), Some((high_b, child_b))) = (left.get(i), right.get(j)) {
@@ -71,8 +83,9 @@ fn walk<V: Side>(diagrams: &Diagrams<V>, a: Node, b: Node, values: &mut [V; LEVE
     }
     if let Some((value, child_a, child_b)) = found {
         values[usize::from(level)] = value;
-        walk(diagrams, child_a, child_b, values);
+        return walk(diagrams, child_a, child_b, values) || looks;
     }
+    looks
 }
 
 fn packet<V: Side>(values: &[V; LEVELS]) -> Packet {
