@@ -1,7 +1,7 @@
 //! What the analysis says of rules, against every packet of a small universe.
 
-use portcullis::analysis::{Why, useless};
-use portcullis::ir::flow::{Defaults, Rule, RuleSet};
+use portcullis::analysis::{Asked, Cause, Change, Kind, Why, changes, overlaps, useless};
+use portcullis::ir::flow::{Defaults, Rule, RuleSet, Traffic};
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, State, decide_flow,
 };
@@ -170,6 +170,138 @@ proptest! {
                 let by = |p: &Packet| decide_flow(&hiding, rule.direction, p).1;
                 prop_assert!(packets.iter().filter(hidden).all(|p| by(p).is_some()));
             }
+        }
+    }
+}
+
+/// Enough for every box of a small universe.
+const ALL: usize = 100_000;
+
+fn allows(rule: &Rule) -> bool {
+    rule.action == Action::Allow
+}
+
+/// What becomes of a packet between two policies.
+fn becomes(way: Direction, packet: &Packet, old: &RuleSet, new: &RuleSet) -> Option<Kind> {
+    let action = |policy| decide_flow(policy, way, packet).0;
+    match (action(old), action(new)) {
+        (old, new) if old == new => None,
+        (_, Action::Allow) => Some(Kind::Allowed),
+        (Action::Allow, _) => Some(Kind::Refused),
+        _ => Some(Kind::Answered),
+    }
+}
+
+fn has(change: &Change, way: Direction, packet: &Packet) -> bool {
+    let l4 = |l4: &L4| l4.contains(packet.protocol, packet.source_port, packet.destination_port);
+    change.direction == way
+        && change.source.contains(packet.source)
+        && change.destination.contains(packet.destination)
+        && change.services.iter().any(l4)
+}
+
+fn traffic() -> impl Strategy<Value = Traffic> {
+    let way = prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
+    (way, addresses(), addresses(), service()).prop_map(|(direction, source, destination, l4)| {
+        Traffic { direction, source, destination, l4 }
+    })
+}
+
+fn in_traffic(traffic: &Traffic, packet: &Packet) -> bool {
+    traffic.l4.contains(packet.protocol, packet.source_port, packet.destination_port)
+        && traffic.source.contains(packet.source)
+        && traffic.destination.contains(packet.destination)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn rules_that_lose_packets_to_their_opposites_are_all_found(policy in policy()) {
+        let universe = universe();
+        let found = overlaps(&policy);
+        for (at, rule) in policy.rules.iter().enumerate() {
+            let earlier = policy.rules[..at].iter().enumerate().filter(|(_, other)| {
+                other.direction == rule.direction
+                    && allows(other) != allows(rule)
+                    && universe.iter().any(|packet| rule.matches(packet) && other.matches(packet))
+            });
+            let earlier: Vec<_> = earlier.map(|(index, _)| index).collect();
+            let said: Vec<_> = found.iter().filter(|overlap| overlap.rule == at).collect();
+            match said.as_slice() {
+                [] => prop_assert!(earlier.is_empty(), "rule {at} overlaps {earlier:?}"),
+                [overlap] => {
+                    prop_assert_eq!(Some(&overlap.earlier), earlier.first());
+                    prop_assert_eq!(overlap.more, earlier.len() - 1);
+                    prop_assert!(rule.matches(&overlap.packet));
+                    prop_assert!(policy.rules[overlap.earlier].matches(&overlap.packet));
+                }
+                more => prop_assert!(false, "said twice: {more:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_packet_that_changes_is_in_one_change_and_no_other_is(
+        old in policy(),
+        between in policy(),
+        new in policy(),
+        feeds in any::<bool>(),
+    ) {
+        let found = changes(&old, feeds.then_some(&between), &new, ALL).expect("small");
+        prop_assert!(!found.more);
+        for change in &found.list {
+            prop_assert!(has(change, change.direction, &change.example), "{change:?}");
+        }
+        for packet in universe() {
+            for way in Direction::BOTH {
+                let said: Vec<_> = found.list.iter().filter(|c| has(c, way, &packet)).collect();
+                let kinds: Vec<_> = said.iter().map(|change| change.kind).collect();
+                let kind = becomes(way, &packet, &old, &new);
+                prop_assert_eq!(&kinds, &Vec::from_iter(kind), "{} {:?}", way, packet);
+                let by_policy = |policy| match kind {
+                    Some(Kind::Answered) => {
+                        decide_flow(policy, way, &packet).0 == decide_flow(&new, way, &packet).0
+                    }
+                    _ => {
+                        let allowed = |p| decide_flow(p, way, &packet).0 == Action::Allow;
+                        allowed(policy) == allowed(&new)
+                    }
+                };
+                for change in said {
+                    let policys = !feeds || by_policy(&between);
+                    let cause = if policys { Cause::Policy } else { Cause::Feed };
+                    prop_assert_eq!(change.cause, cause, "{} {:?}", way, packet);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn questions_are_answered_for_every_packet(policy in policy(), traffic in traffic()) {
+        let universe = universe();
+        let way = traffic.direction;
+        let asked: Vec<_> = universe.iter().filter(|packet| in_traffic(&traffic, packet)).collect();
+        let allowed = |packet: &Packet| decide_flow(&policy, way, packet).0 == Action::Allow;
+        let mut questions = Asked::new(&policy);
+        let some = questions.some_allowed(&traffic).expect("small");
+        prop_assert_eq!(some.is_some(), asked.iter().any(|packet| allowed(packet)));
+        let none = questions.some_refused(&traffic).expect("small");
+        prop_assert_eq!(none.is_some(), asked.iter().any(|packet| !allowed(packet)));
+        prop_assert!(some.is_none_or(|p| in_traffic(&traffic, &p) && allowed(&p)));
+        prop_assert!(none.is_none_or(|p| in_traffic(&traffic, &p) && !allowed(&p)));
+        let (reach, whole) = questions.reach(&traffic, ALL).expect("small");
+        prop_assert!(whole);
+        for packet in &universe {
+            let l4 = |l4: &L4| {
+                l4.contains(packet.protocol, packet.source_port, packet.destination_port)
+            };
+            let said = reach.iter().any(|reach| {
+                reach.source.contains(packet.source)
+                    && reach.destination.contains(packet.destination)
+                    && reach.services.iter().any(l4)
+            });
+            prop_assert_eq!(said, in_traffic(&traffic, packet) && allowed(packet), "{:?}", packet);
         }
     }
 }
