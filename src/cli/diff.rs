@@ -53,12 +53,14 @@ struct Loaded {
     feeds: Feeds,
     resolved: Resolved,
     files: Vec<(String, Vec<File>)>,
+    committed: Vec<(String, Vec<File>)>,
 }
 
 impl Loaded {
     fn side<'a>(&'a self, session: &'a Session) -> Side<'a> {
-        let Loaded { policy, feeds, resolved, files } = self;
-        Side { policy, feeds, resolved, files: files.clone(), sources: &session.sources }
+        let Loaded { policy, feeds, resolved, files, committed } = self;
+        let (files, committed) = (files.clone(), committed.clone());
+        Side { policy, feeds, resolved, files, committed, sources: &session.sources }
     }
 
     fn names(&self) -> Names {
@@ -158,11 +160,9 @@ fn load_with(
     let Some(resolved) = resolve::resolve(&policy, &feeds, &mut session.diags) else {
         return Ok(None);
     };
-    let mut files = compiled(&policy, &feeds, path, session)?;
-    if let Some(revision) = revision {
-        committed(&mut files, path, revision);
-    }
-    Ok(Some(Loaded { policy, feeds, resolved, files }))
+    let files = compiled(&policy, &feeds, path, session)?;
+    let committed = revision.map_or_else(Vec::new, |revision| committed(&files, path, revision));
+    Ok(Some(Loaded { policy, feeds, resolved, files, committed }))
 }
 
 /// The artifacts of a policy, by target; none for those that do not compile, which is said.
@@ -182,18 +182,21 @@ fn compiled(
     Ok(artifacts.into_iter().map(|artifact| (artifact.target, artifact.files)).collect())
 }
 
-/// Takes the files as committed where all of a target are there.
-fn committed(files: &mut [(String, Vec<File>)], policy: &str, revision: &Revision) {
-    for (_, list) in files {
-        let then = list.iter().map(|file| {
-            let path = load::folder(policy).join(&file.path);
-            let text = String::from_utf8(revision.bytes(&path.to_string_lossy()).ok()?).ok()?;
-            Some(File { text, ..file.clone() })
-        });
-        if let Some(then) = then.collect::<Option<Vec<_>>>() {
-            *list = then;
-        }
-    }
+/// Gives the files as committed, of the targets of which all are there.
+fn committed(
+    files: &[(String, Vec<File>)],
+    policy: &str,
+    revision: &Revision,
+) -> Vec<(String, Vec<File>)> {
+    let then = |file: &File| {
+        let path = load::folder(policy).join(&file.path);
+        let text = String::from_utf8(revision.bytes(&path.to_string_lossy()).ok()?).ok()?;
+        Some(File { text, ..file.clone() })
+    };
+    let all = files.iter().map(|(name, list)| {
+        Some((name.clone(), list.iter().map(then).collect::<Option<Vec<_>>>()?))
+    });
+    all.flatten().collect()
 }
 
 fn of_firewalls(

@@ -1,6 +1,6 @@
 //! A comparison as a comment on a pull request.
 
-use super::{Diff, Line, Text, cause, heading};
+use super::{Diff, Line, cause, heading};
 use crate::analysis::Kind;
 
 /// The most characters that are filled with rows; code hosts take 65,536 for a comment.
@@ -28,10 +28,19 @@ impl Diff {
             text += &self.table(ROOM / 2);
             text += &self.details(ROOM);
         }
-        let targets: Vec<_> = self.targets.iter().filter(|t| t.text != Text::Same).collect();
+        let targets: Vec<_> = self.targets.iter().filter(|t| t.changes()).collect();
         if !targets.is_empty() && text.len() < ROOM {
             let row = |target: &&super::TargetChange| {
-                format!("| {} | {} |\n", cell(&target.target), target.text.text())
+                let compiler = match target.compiler.as_deref() {
+                    None => "",
+                    Some([]) => {
+                        "; the committed text was of another version or edited, with the same meaning"
+                    }
+                    Some(_) => {
+                        "; **the committed text was of another version or edited, and meant something else**"
+                    }
+                };
+                format!("| {} | {}{compiler} |\n", cell(&target.target), target.text.text())
             };
             let rows: String = targets.iter().map(row).take(50).collect();
             text += &folded("Targets", &format!("| target | |\n|---|---|\n{rows}"));

@@ -14,7 +14,7 @@ use crate::pass::resolve::{self, Resolved};
 use crate::policy::ast::Policy;
 use crate::proof::{self, Differs, Program};
 use crate::source::SourceMap;
-use crate::target::{self, File, Spec};
+use crate::target::{File, Spec};
 use crate::verify::{BOXES, Group, groups, way};
 
 /// The most boxes of a kind, cause, direction and family that are listed.
@@ -29,8 +29,10 @@ pub struct Side<'a> {
     pub feeds: &'a Feeds,
     /// Its rules.
     pub resolved: &'a Resolved,
-    /// The files of each target, by the target's name, where there are any.
+    /// The files that a compile makes of it, by the target's name.
     pub files: Vec<(String, Vec<File>)>,
+    /// The files that were committed with it, of targets of which all were.
+    pub committed: Vec<(String, Vec<File>)>,
     /// The texts that it was read from.
     pub sources: &'a SourceMap,
 }
@@ -86,7 +88,9 @@ impl Text {
             Text::Same => "unchanged",
             Text::WithMeaning => "changes with the policy's meaning",
             Text::TextOnly => "the text changes, what it means does not",
-            Text::Meaning => "means something else although the policy means the same",
+            Text::Meaning => {
+                "means something else although the policy means the same: other options"
+            }
             Text::Place => "stands elsewhere or tracks connections otherwise: all of it changes",
             Text::Unknown => "the text changes, and could not be compared",
         }
@@ -136,6 +140,9 @@ pub struct TargetChange {
     pub text: Text,
     /// Ways in which its firewall does something else although no flow is decided otherwise.
     pub differences: Vec<TargetLine>,
+    /// Where the committed text is not what today's compiler makes of the old policy, another version or an
+    /// edit by hand being the cause: ways in which today's does something else.
+    pub compiler: Option<Vec<TargetLine>>,
 }
 
 /// What becomes of a target's text.
@@ -152,8 +159,7 @@ pub enum Text {
     WithMeaning,
     /// It changes, and means what it meant.
     TextOnly,
-    /// It changes and means something else, though the policy means the same: another compiler, or other
-    /// options of the target.
+    /// It changes and means something else though the policy means the same: the target has other options.
     Meaning,
     /// Its firewall stands elsewhere, or tracks connections where it did not, or the reverse.
     Place,
@@ -177,8 +183,11 @@ pub struct TargetLine {
 impl Diff {
     /// Tells whether anything means something else.
     pub fn is_empty(&self) -> bool {
-        let same = |text| matches!(text, Text::Same | Text::TextOnly);
-        self.changes.is_empty() && !self.replies && self.targets.iter().all(|t| same(t.text))
+        let same = |target: &TargetChange| {
+            matches!(target.text, Text::Same | Text::TextOnly)
+                && target.compiler.as_ref().is_none_or(Vec::is_empty)
+        };
+        self.changes.is_empty() && !self.replies && self.targets.iter().all(same)
     }
 }
 
@@ -229,34 +238,38 @@ fn targets(old: &Side<'_>, new: &Side<'_>, same: bool, names: &Names) -> Vec<Tar
 }
 
 fn target(name: &str, old: &Side<'_>, new: &Side<'_>, same: bool, names: &Names) -> TargetChange {
-    let files = |side: &Side<'_>| {
-        let found = side.files.iter().find(|(known, _)| known == name);
+    let of = |files: &[(String, Vec<File>)]| {
+        let found = files.iter().find(|(known, _)| known == name);
         found.map(|(_, files)| files.clone())
     };
-    let change = |text| TargetChange { target: name.to_owned(), text, differences: Vec::new() };
-    match (files(old), files(new)) {
-        (Some(was), Some(is)) if was == is => change(Text::Same),
+    let change = |text| (text, Vec::new());
+    let made = of(&old.files);
+    let (text, differences) = match (&made, of(&new.files)) {
+        (Some(was), Some(is)) if *was == is => change(Text::Same),
         (Some(_), Some(_)) if !same => change(Text::WithMeaning),
-        (Some(was), Some(is)) => compared(name, (old, &was), (new, &is), names),
+        (Some(was), Some(is)) => compared((old, was), (new, &is), name, names),
         (None, _) => change(Text::Added),
         (_, None) => change(Text::Removed),
-    }
+    };
+    let committed = of(&old.committed).zip(made).filter(|(committed, made)| committed != made);
+    let compiler =
+        committed.map(|(committed, made)| compared((old, &committed), (old, &made), name, names).1);
+    TargetChange { target: name.to_owned(), text, differences, compiler }
 }
 
 /// Compares the texts of a target whose policy means the same.
 fn compared(
-    name: &str,
     (old, was): (&Side<'_>, &[File]),
     (new, is): (&Side<'_>, &[File]),
+    name: &str,
     names: &Names,
-) -> TargetChange {
-    let change = |text, differences| TargetChange { target: name.to_owned(), text, differences };
+) -> (Text, Vec<TargetLine>) {
     let (Some((spec, was)), Some((other, is))) = (program(old, name, was), program(new, name, is))
     else {
-        return change(Text::Unknown, Vec::new());
+        return (Text::Unknown, Vec::new());
     };
     if (&spec.placement, spec.state) != (&other.placement, other.state) {
-        return change(Text::Place, Vec::new());
+        return (Text::Place, Vec::new());
     }
     let line = |group: Group| TargetLine {
         differs: group.differs,
@@ -265,14 +278,16 @@ fn compared(
         packet: group.example.to_string(),
     };
     match proof::between(&spec.placement, &was, &is, BOXES) {
-        Err(_) => change(Text::Unknown, Vec::new()),
-        Ok(found) if found.is_empty() => change(Text::TextOnly, Vec::new()),
-        Ok(found) => change(Text::Meaning, groups(found).into_iter().map(line).collect()),
+        Err(_) => (Text::Unknown, Vec::new()),
+        Ok(found) if found.is_empty() => (Text::TextOnly, Vec::new()),
+        Ok(found) => (Text::Meaning, groups(found).into_iter().map(line).collect()),
     }
 }
 
 fn program<'a>(side: &Side<'a>, name: &str, files: &[File]) -> Option<(&'a Spec, Program)> {
     let policy: &'a Policy = side.policy;
     let target = policy.targets.iter().find(|target| target.spec.name == name)?;
-    Some((&target.spec, target::read(&target.spec, files).ok()?))
+    // What was edited by hand is no artifact any more, but may be read as rules.
+    let listing = crate::verify::read(&target.spec, files).ok()?;
+    Some((&target.spec, listing.program))
 }

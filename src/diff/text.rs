@@ -1,6 +1,6 @@
 //! A comparison for a terminal.
 
-use super::{Diff, Line, TargetChange, Text, cause, firewalls, heading};
+use super::{Diff, Line, TargetChange, TargetLine, Text, cause, firewalls, heading};
 use crate::analysis::Kind;
 
 impl Diff {
@@ -23,11 +23,11 @@ impl Diff {
         if text.is_empty() {
             text += "no traffic is decided otherwise\n";
         }
-        if self.targets.iter().any(|target| target.text != Text::Same) {
+        let changed: Vec<_> = self.targets.iter().filter(|target| target.changes()).collect();
+        if !changed.is_empty() {
             text += "targets\n";
         }
-        let changed = self.targets.iter().filter(|target| target.text != Text::Same);
-        changed.for_each(|target| text += &target.lines());
+        changed.iter().for_each(|target| text += &target.lines());
         text
     }
 }
@@ -45,15 +45,31 @@ impl Line {
 }
 
 impl TargetChange {
+    /// Tells whether anything becomes of the target.
+    pub(super) fn changes(&self) -> bool {
+        self.text != Text::Same || self.compiler.is_some()
+    }
+
     fn lines(&self) -> String {
         let mut text = format!("  {}: {}\n", self.target, self.text.text());
-        for one in &self.differences {
-            text += &format!("    {}\n", firewalls::heading(one.differs));
-            for traffic in &one.traffic {
-                text += &format!("      {}: {traffic}\n", one.way);
+        self.differences.iter().for_each(|one| text += &one.lines());
+        if let Some(differences) = &self.compiler {
+            text += "    the committed text is not what this compiler makes of the old policy: another version, or an edit\n";
+            differences.iter().for_each(|one| text += &one.lines());
+            if differences.is_empty() {
+                text += "    what it means is the same\n";
             }
-            text += &format!("        for example {}\n", one.packet);
         }
         text
+    }
+}
+
+impl TargetLine {
+    fn lines(&self) -> String {
+        let mut text = format!("    {}\n", firewalls::heading(self.differs));
+        for traffic in &self.traffic {
+            text += &format!("      {}: {traffic}\n", self.way);
+        }
+        text + &format!("        for example {}\n", self.packet)
     }
 }
