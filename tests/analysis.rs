@@ -1,11 +1,17 @@
 //! What the analysis says of rules, against every packet of a small universe.
 
 use portcullis::analysis::{Asked, Cause, Change, Kind, Why, changes, overlaps, useless};
+use portcullis::compile::expectations;
+use portcullis::diag::Diags;
+use portcullis::feed::Feeds;
 use portcullis::ir::flow::{Defaults, Rule, RuleSet, Traffic};
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, State, decide_flow,
 };
 use portcullis::net::{IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet};
+use portcullis::pass::resolve::resolve;
+use portcullis::policy::{self, Loader};
+use portcullis::source::SourceMap;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -302,6 +308,103 @@ proptest! {
                     && reach.services.iter().any(l4)
             });
             prop_assert_eq!(said, in_traffic(&traffic, packet) && allowed(packet), "{:?}", packet);
+        }
+    }
+}
+
+/// Addresses of the universe as policies write them, and whether one is among them.
+const PLACES: &[(&str, fn(IpAddr) -> bool)] =
+    &[
+        ("any", |_| true),
+        ("0.0.0.0/31", |a| a.is_ipv4() && low(a) < 2),
+        ("[0.0.0.1, 0.0.0.3]", |a| a.is_ipv4() && [1, 3].contains(&low(a))),
+        ("[0.0.0.2/31, \"::/127\"]", |a| {
+            if a.is_ipv4() { (2..4).contains(&low(a)) } else { low(a) < 2 }
+        }),
+        ("{ include: any, except: [0.0.0.0/30, \"::/125\"] }", |a| {
+            if a.is_ipv4() { low(a) > 3 } else { low(a) > 7 }
+        }),
+    ];
+
+/// Services of the universe.
+const SERVICES: &[(&str, fn(&Packet) -> bool)] = &[
+    ("any", |_| true),
+    ("tcp/1", |p| p.protocol == 6 && p.destination_port == 1),
+    ("[tcp/2-3, udp/1]", |p| {
+        let (protocol, port) = (p.protocol, p.destination_port);
+        (protocol == 6 && (2..4).contains(&port)) || (protocol == 17 && port == 1)
+    }),
+    ("udp/any", |p| p.protocol == 17),
+];
+
+fn low(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// A direction, two places and a service, by their numbers.
+type Bounds = (bool, usize, usize, usize);
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (any::<bool>(), 0..PLACES.len(), 0..PLACES.len(), 0..SERVICES.len())
+}
+
+fn written((inbound, from, to, service): Bounds) -> String {
+    let way = if inbound { "inbound" } else { "outbound" };
+    let (from, to, service) = (PLACES[from].0, PLACES[to].0, SERVICES[service].0);
+    format!("direction: {way}, from: {from}, to: {to}, service: {service}")
+}
+
+struct Text(String);
+
+impl Loader for Text {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone().into_bytes())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn invariants_hold_exactly_when_no_packet_contradicts_them(
+        rules in proptest::collection::vec((bounds(), any::<bool>()), 1..5),
+        invariants in proptest::collection::vec((0usize..3, bounds()), 1..5),
+    ) {
+        let mut text = "policy: small\nrules:\n".to_owned();
+        for (at, (bounds, allow)) in rules.iter().enumerate() {
+            let action = if *allow { "allow" } else { "drop" };
+            text += &format!("  - {{ id: r{at}, action: {action}, {} }}\n", written(*bounds));
+        }
+        text += "invariants:\n";
+        for (kind, bounds) in &invariants {
+            let kind = ["never", "always", "only"][*kind];
+            text += &format!("  - {kind}: {{ {} }}\n", written(*bounds));
+        }
+        let (mut sources, mut diags) = (SourceMap::default(), Diags::default());
+        let loaded = policy::load("p", &Text(text.clone()), &mut sources, &mut diags);
+        let loaded = loaded.ok_or_else(|| TestCaseError::fail(format!("{text}{:?}", diags.list())))?;
+        // Rules between families that do not meet are refused.
+        let Some(resolved) = resolve(&loaded, &Feeds::bundled(), &mut diags) else { return Ok(()) };
+        let outcomes = expectations(&loaded, &resolved);
+        for ((kind, bounds), outcome) in invariants.iter().zip(&outcomes) {
+            let (inbound, from, to, service) = *bounds;
+            let way = if inbound { Direction::Inbound } else { Direction::Outbound };
+            let contradicts = |packet: &Packet| {
+                let allowed = decide_flow(&resolved.rules, way, packet).0 == Action::Allow;
+                let (from, to) = (PLACES[from].1(packet.source), PLACES[to].1(packet.destination));
+                let all = from && to && SERVICES[service].1(packet);
+                match (kind, inbound) {
+                    (0, _) => all && allowed,
+                    (1, _) => all && !allowed,
+                    (_, true) => allowed && to && !all,
+                    (_, false) => allowed && from && !all,
+                }
+            };
+            let packet = universe().into_iter().find(contradicts);
+            prop_assert_eq!(outcome.fault.is_some(), packet.is_some(), "{} {:?}", text, packet);
         }
     }
 }

@@ -61,6 +61,7 @@ fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8
     let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let diags = &mut session.diags;
+    let progress = report::progress("checking", &policy, global);
     let compiled = compile::compile(&policy, &inputs, &|_| true, diags);
     let soon = command.inputs.as_of.as_deref().map(|day| (day, load::after(day, command.soon)));
     let asks = Asks {
@@ -71,6 +72,7 @@ fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8
             .any(|codes| codes.contains(&Code::MissingOwner)),
     };
     crate::check::check(&policy, &asks, diags);
+    progress.finish_and_clear();
     policy.checks.iter().for_each(|(code, level)| diags.set_level(*code, *level));
     for (codes, severity) in [
         (&command.levels.deny, Some(Severity::Error)),

@@ -70,7 +70,7 @@ fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<
     let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let wanted = |name: &str| load::wants(&command.targets, name);
-    let progress = progress(&policy, global);
+    let progress = report::progress("compiling and proving", &policy, global);
     let artifacts = compile::compile(&policy, &inputs, &wanted, &mut session.diags);
     progress.finish_and_clear();
     match artifacts {
@@ -82,18 +82,6 @@ fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<
             Ok(FAILED)
         }
     }
-}
-
-/// A sign of life on a terminal, when the work is long enough to wonder.
-fn progress(policy: &Policy, global: &Global) -> indicatif::ProgressBar {
-    const LONG: usize = 2_000;
-    if policy.rules.len() < LONG || global.format != Format::Human {
-        return indicatif::ProgressBar::hidden();
-    }
-    let bar = indicatif::ProgressBar::new_spinner();
-    bar.set_message(format!("compiling and proving {} rules", policy.rules.len()));
-    bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    bar
 }
 
 fn emit(

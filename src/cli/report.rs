@@ -2,6 +2,7 @@
 
 use super::{CLEAN, Color, FAILED, Format, Global};
 use crate::diag::{self, Diags};
+use crate::policy::ast::Policy;
 use crate::source::SourceMap;
 use std::io::{IsTerminal, Write};
 
@@ -66,6 +67,18 @@ impl Session {
             print(&text);
         }
     }
+}
+
+/// A sign of life on a terminal, when the work on a policy is long enough to wonder.
+pub(super) fn progress(doing: &str, policy: &Policy, global: &Global) -> indicatif::ProgressBar {
+    const LONG: usize = 2_000;
+    if policy.rules.len() < LONG || global.format != Format::Human {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new_spinner();
+    bar.set_message(format!("{doing} {} rules", policy.rules.len()));
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
 }
 
 /// Tells whether human output has colors.

@@ -47,6 +47,7 @@ fn attempt(command: &Verify, global: &Global, session: &mut Session) -> Result<u
     let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let wanted = |name: &str| load::wants(&command.targets, name);
+    let progress = report::progress("verifying", &policy, global);
     let Some(compiled) = compile::compile(&policy, &inputs, &wanted, &mut session.diags) else {
         session.finish(global, &json!(null));
         return Ok(FAILED);
@@ -54,6 +55,7 @@ fn attempt(command: &Verify, global: &Global, session: &mut Session) -> Result<u
     let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
     let given = given(command, &targets, &compiled, session)?;
     let verified = verified(&policy, &feeds, &given, session);
+    progress.finish_and_clear();
     let done = verified.len() == targets.len();
     session.finish(global, &json!({ "targets": verified }));
     if global.format == Format::Human {
