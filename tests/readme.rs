@@ -58,12 +58,19 @@ fn checkout(notes: &[String]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     copy(&Path::new(ROOT).join("examples"), &folder.path().join("examples"));
     for note in notes {
-        let change = note.strip_prefix("change: ").expect("a note on a console block");
+        // `change: OLD => NEW` is for the policy, `change FILE: OLD => NEW` for another file, and
+        // `copy: FILE => FILE` makes one.
+        let (what, change) = note.split_once(": ").expect("a note on a console block");
         let (old, new) = change.split_once(" => ").expect("old => new");
-        let policy = folder.path().join("examples/amazon-connect/policy.yaml");
-        let text = fs::read_to_string(&policy).expect("the policy");
-        assert!(text.contains(old), "the policy has no `{old}`");
-        fs::write(&policy, text.replacen(old, new, 1)).expect("written");
+        let at = |path: &str| folder.path().join(path);
+        if what == "copy" {
+            fs::copy(at(old), at(new)).expect("a copy");
+            continue;
+        }
+        let file = what.strip_prefix("change ").unwrap_or("examples/amazon-connect/policy.yaml");
+        let text = fs::read_to_string(at(file)).expect(file);
+        assert!(text.contains(old), "{file} has no `{old}`");
+        fs::write(at(file), text.replacen(old, new, 1)).expect("written");
     }
     folder
 }

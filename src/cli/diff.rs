@@ -47,13 +47,16 @@ pub(super) fn run(command: &Compare, global: &Global) -> u8 {
     })
 }
 
+/// Files by the name of their target.
+type Files = Vec<(String, Vec<File>)>;
+
 /// What is known of one side.
 struct Loaded {
     policy: Policy,
     feeds: Feeds,
     resolved: Resolved,
-    files: Vec<(String, Vec<File>)>,
-    committed: Vec<(String, Vec<File>)>,
+    files: Option<Files>,
+    committed: Files,
 }
 
 impl Loaded {
@@ -161,33 +164,32 @@ fn load_with(
         return Ok(None);
     };
     let files = compiled(&policy, &feeds, path, session)?;
-    let committed = revision.map_or_else(Vec::new, |revision| committed(&files, path, revision));
+    let committed = revision.zip(files.as_ref()).map(|(r, files)| committed(files, path, r));
+    let committed = committed.unwrap_or_default();
     Ok(Some(Loaded { policy, feeds, resolved, files, committed }))
 }
 
-/// The artifacts of a policy, by target; none for those that do not compile, which is said.
+/// The artifacts of a policy; none when it does not compile, which is said.
 fn compiled(
     policy: &Policy,
     feeds: &Feeds,
     path: &str,
     session: &mut Session,
-) -> Result<Vec<(String, Vec<File>)>, Failed> {
+) -> Result<Option<Files>, Failed> {
     let templates = load::templates(None)?;
     let source = load::source_name(path);
     let inputs = Inputs { feeds, templates: &templates, source: &source };
     let mut diags = Diags::default();
-    let artifacts = compile::compile(policy, &inputs, &|_| true, &mut diags).unwrap_or_default();
+    let artifacts = compile::compile(policy, &inputs, &|_| true, &mut diags);
     let errors = diags.list().iter().filter(|d| d.severity == Severity::Error);
     errors.for_each(|error| session.diags.push(error.clone()));
-    Ok(artifacts.into_iter().map(|artifact| (artifact.target, artifact.files)).collect())
+    let files =
+        |list: Vec<compile::Artifact>| list.into_iter().map(|a| (a.target, a.files)).collect();
+    Ok(artifacts.map(files))
 }
 
 /// Gives the files as committed, of the targets of which all are there.
-fn committed(
-    files: &[(String, Vec<File>)],
-    policy: &str,
-    revision: &Revision,
-) -> Vec<(String, Vec<File>)> {
+fn committed(files: &Files, policy: &str, revision: &Revision) -> Files {
     let then = |file: &File| {
         let path = load::folder(policy).join(&file.path);
         let text = String::from_utf8(revision.bytes(&path.to_string_lossy()).ok()?).ok()?;

@@ -16,6 +16,7 @@ use crate::proof::{self, Differs, Program};
 use crate::source::SourceMap;
 use crate::target::{File, Spec};
 use crate::verify::{BOXES, Group, groups, way};
+use std::collections::BTreeSet;
 
 /// The most boxes of a kind, cause, direction and family that are listed.
 const CHANGES: usize = 1024;
@@ -29,8 +30,8 @@ pub struct Side<'a> {
     pub feeds: &'a Feeds,
     /// Its rules.
     pub resolved: &'a Resolved,
-    /// The files that a compile makes of it, by the target's name.
-    pub files: Vec<(String, Vec<File>)>,
+    /// The files that a compile makes of it, by the target's name; none when it does not compile.
+    pub files: Option<Vec<(String, Vec<File>)>>,
     /// The files that were committed with it, of targets of which all were.
     pub committed: Vec<(String, Vec<File>)>,
     /// The texts that it was read from.
@@ -46,7 +47,7 @@ pub struct Diff {
     pub more: bool,
     /// Whether the replies that stateless firewalls let through change although no flow is decided otherwise.
     pub replies: bool,
-    /// What becomes of each target.
+    /// What becomes of each target; nothing where one of the two does not compile.
     pub targets: Vec<TargetChange>,
 }
 
@@ -230,21 +231,29 @@ fn spelled(change: &Change, old: &Side<'_>, new: &Side<'_>, names: &Names) -> Li
 }
 
 fn targets(old: &Side<'_>, new: &Side<'_>, same: bool, names: &Names) -> Vec<TargetChange> {
-    let mut list: Vec<_> = new.files.iter().map(|(name, _)| name).collect();
-    list.extend(old.files.iter().map(|(name, _)| name));
-    list.sort();
-    list.dedup();
-    list.into_iter().map(|name| target(name, old, new, same, names)).collect()
+    let (Some(was), Some(is)) = (&old.files, &new.files) else { return Vec::new() };
+    let both: BTreeSet<_> = was.iter().chain(is).map(|(name, _)| name.as_str()).collect();
+    let target = |name| target(name, (old, was), (new, is), same, names);
+    both.into_iter().map(target).collect()
 }
 
-fn target(name: &str, old: &Side<'_>, new: &Side<'_>, same: bool, names: &Names) -> TargetChange {
-    let of = |files: &[(String, Vec<File>)]| {
+/// Files by the name of their target.
+type Files = [(String, Vec<File>)];
+
+fn target(
+    name: &str,
+    (old, was): (&Side<'_>, &Files),
+    (new, is): (&Side<'_>, &Files),
+    same: bool,
+    names: &Names,
+) -> TargetChange {
+    let of = |files: &Files| {
         let found = files.iter().find(|(known, _)| known == name);
         found.map(|(_, files)| files.clone())
     };
     let change = |text| (text, Vec::new());
-    let made = of(&old.files);
-    let (text, differences) = match (&made, of(&new.files)) {
+    let made = of(was);
+    let (text, differences) = match (&made, of(is)) {
         (Some(was), Some(is)) if *was == is => change(Text::Same),
         (Some(_), Some(_)) if !same => change(Text::WithMeaning),
         (Some(was), Some(is)) => compared((old, was), (new, &is), name, names),
