@@ -323,6 +323,178 @@ fn a_plan_is_sure_only_of_what_it_knows() {
     );
 }
 
+/// An ACL that lets TCP 443 in by number 100, and one more entry.
+fn with_entry(entry: Value) -> Listing {
+    let web = json!({
+        "RuleNumber": 100, "Egress": false, "RuleAction": "allow", "Protocol": "6",
+        "CidrBlock": "0.0.0.0/0", "PortRange": { "From": 443, "To": 443 },
+    });
+    let told = json!({ "NetworkAcls": [{ "NetworkAclId": "acl-1", "Entries": [web, entry] }] });
+    list(acl(), &[file("acl.json", &told.to_string())]).expect("a listing")
+}
+
+#[test]
+fn an_entry_that_is_not_understood_leaves_open_what_it_may_do() {
+    let deny = json!({
+        "RuleNumber": 50, "Egress": false, "RuleAction": "deny", "Protocol": "6",
+        "CidrBlock": "192.0.2.0/24", "PortRange": { "From": 0, "To": 65535 },
+    });
+    let (inside, outside) = ("in tcp 192.0.2.1 > 10.0.0.5 443", "in tcp 192.0.3.1 > 10.0.0.5 443");
+    let listing = with_entry(deny.clone());
+    check(&listing, &[(inside, "drop", "50"), (outside, "accept", "100")]);
+    for (key, value, beyond) in [
+        // It may stand behind the other one, or be of the other direction.
+        ("RuleNumber", json!("x"), "accept"),
+        ("Egress", json!(null), "accept"),
+        ("RuleAction", json!("Deny"), "accept"),
+        ("Protocol", json!("carrier-pigeon"), "accept"),
+        ("PortRange", json!({ "From": 443, "To": 80 }), "accept"),
+        ("PortRange", json!({ "From": 0, "To": 65535, "Step": 2 }), "accept"),
+        ("Note", json!("only on Mondays"), "accept"),
+        ("CidrBlock", json!("192.0.2"), "accept or drop"),
+        ("Ipv6CidrBlock", json!("::/0"), "accept or drop"),
+        ("CidrBlocks", json!(["198.51.100.0/24"]), "accept or drop"),
+        // A second entry of the same number is out of date, or the first one is.
+        ("RuleNumber", json!(100), "accept or drop"),
+    ] {
+        let mut entry = deny.clone();
+        entry[key] = value.clone();
+        let listing = with_entry(entry);
+        assert!(!listing.unclear.is_empty(), "{key} {value}");
+        let (found, _) = fate(&listing, inside);
+        assert_eq!(found, "accept or drop", "{key} {value}");
+        assert_eq!(fate(&listing, outside).0, beyond, "{key} {value}");
+    }
+    // With an IPv4 prefix, ICMPv6 is allowed whatever types are given.
+    let mut entry = deny;
+    entry["Protocol"] = json!("58");
+    entry["IcmpTypeCode"] = json!({ "Type": 128, "Code": 0 });
+    let listing = with_entry(entry);
+    assert_eq!(listing.unclear, []);
+    check(&listing, &[(inside, "accept", "100"), ("in 58 192.0.2.1 > 10.0.0.5 1/1", "drop", "50")]);
+}
+
+#[test]
+fn a_group_may_allow_what_is_not_told() {
+    let rule = json!({
+        "IsEgress": false, "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443,
+        "CidrIpv4": "192.0.2.0/24", "GroupId": "sg-1",
+    });
+    let (inside, outside, port) = (
+        "in tcp 192.0.2.1 > 10.0.0.5 443",
+        "in tcp 192.0.3.1 > 10.0.0.5 443",
+        "in tcp 192.0.2.1 > 10.0.0.5 444",
+    );
+    let perhaps = "accept or drop";
+    for (key, value, fates) in [
+        ("IpProtocol", json!("6"), ["accept", "drop", "drop"]),
+        ("IpProtocol", json!("-1"), ["accept", "drop", "accept"]),
+        ("ToPort", json!(444), ["accept", "drop", "accept"]),
+        ("Description", json!("any"), ["accept", "drop", "drop"]),
+        ("IpProtocol", json!("pigeon"), [perhaps, "drop", perhaps]),
+        ("FromPort", json!(null), [perhaps, "drop", perhaps]),
+        ("IsEgress", json!("no"), [perhaps, "drop", "drop"]),
+        ("CidrIpv4", json!("192.0.2.0/33"), [perhaps, perhaps, "drop"]),
+        ("CidrIpv4", json!(null), [perhaps, perhaps, "drop"]),
+        ("Schedule", json!("mondays"), [perhaps, "drop", "drop"]),
+        ("NewRanges", json!(["192.0.3.0/24"]), [perhaps, perhaps, "drop"]),
+        ("ReferencedGroupInfo", json!({ "GroupId": "sg-2" }), ["accept", perhaps, "drop"]),
+    ] {
+        let mut told = rule.clone();
+        told[key] = value.clone();
+        let told = json!({ "SecurityGroupRules": [told] }).to_string();
+        let listing = list(group(), &[file("rules.json", &told)]).expect("a listing");
+        let found = [inside, outside, port].map(|packet| fate(&listing, packet).0);
+        assert_eq!(found, fates, "{key} {value}");
+        let unsure = fates.contains(&perhaps);
+        assert_eq!(unsure, !listing.unclear.is_empty(), "{key} {value}: {:?}", listing.unclear);
+    }
+    // A page that is not the last, and a group without its egress rules.
+    let page = json!({ "SecurityGroupRules": [rule], "NextToken": "eyJ2" }).to_string();
+    let half =
+        json!({ "SecurityGroups": [{ "GroupId": "sg-1", "IpPermissions": [] }] }).to_string();
+    let out = "out tcp 10.0.0.5 > 192.0.2.1 443";
+    for (told, ways) in [(page, [perhaps, perhaps]), (half, ["drop", perhaps])] {
+        let listing = list(group(), &[file("told.json", &told)]).expect("a listing");
+        assert_eq!([port, out].map(|packet| fate(&listing, packet).0), ways, "{told}");
+        assert_eq!(listing.unclear.len(), 1);
+    }
+}
+
+#[test]
+fn rules_of_a_group_or_an_acl_that_is_elsewhere_are_not_all_there_is() {
+    let state = |kind: &str, values: Value| {
+        let address = format!("{kind}.x");
+        let resource = json!({ "address": address, "mode": "managed", "type": kind, "name": "x", "values": values });
+        let root = json!({ "root_module": { "resources": [resource] } });
+        json!({ "format_version": "1.0", "values": root }).to_string()
+    };
+    let rule = json!({
+        "type": "ingress", "protocol": "tcp", "from_port": 22, "to_port": 22,
+        "cidr_blocks": ["192.0.2.0/24"], "security_group_id": "sg-elsewhere", "self": false,
+    });
+    let told = state("aws_security_group_rule", rule);
+    let listing = list(group(), &[file("state.json", &told)]).expect("a listing");
+    check(
+        &listing,
+        &[
+            ("in tcp 192.0.2.1 > 10.0.0.5 22", "accept", "192.0.2.0/24"),
+            ("in tcp 192.0.2.1 > 10.0.0.5 23", "accept or drop", "sg-elsewhere"),
+        ],
+    );
+    let entry = json!({
+        "egress": false, "protocol": "6", "from_port": 22, "to_port": 22, "rule_number": 7,
+        "rule_action": "allow", "cidr_block": "192.0.2.0/24", "network_acl_id": "acl-elsewhere",
+    });
+    let told = state("aws_network_acl_rule", entry);
+    let listing = list(acl(), &[file("state.json", &told)]).expect("a listing");
+    check(&listing, &[("in tcp 192.0.2.1 > 10.0.0.5 22", "accept or drop", "acl-elsewhere")]);
+}
+
+#[test]
+fn what_tells_nothing_is_refused() {
+    for (told, reason) in [
+        ("{}", "here"),
+        ("[]", "here"),
+        ("{\"SecurityGroups\": [], \"NetworkAcls\": []}", "listed"),
+        ("{\"SecurityGroups\": 1, \"NetworkAcls\": 1}", "a list is expected here"),
+        ("{\"format_version\": \"1.0\"}", "neither a state nor a plan"),
+        (
+            "{\"version\": 4, \"terraform_version\": \"1.11.4\", \"lineage\": \"a\"}",
+            "terraform show -json",
+        ),
+        ("no JSON", "expected"),
+    ] {
+        for kind in [group(), acl()] {
+            let error = list(kind, &[file("told.json", told)]).expect_err(told);
+            assert!(error.reason.contains(reason), "{told}: {error:?}");
+        }
+    }
+    let error = list(group(), &[file("entries.json", "{\"Entries\": []}")]).expect_err("no id");
+    assert!(error.reason.contains("pl-"), "{error:?}");
+    for kind in [group(), acl()] {
+        assert!(list(kind, &[]).is_err());
+    }
+}
+
+#[test]
+fn artifacts_are_read_as_well() {
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let case = corpus::case(&policies.join("subnet.yaml"));
+    let mut prover = Prover::new(&case.rules);
+    let of_aws = case.artifacts.iter().filter(|(spec, _)| spec.kind.word().starts_with("aws"));
+    let mut count = 0;
+    for (spec, files) in of_aws {
+        let listing = target::read_listing(spec, files).expect("a listing");
+        let known =
+            Known::of(&case.rules, spec, case.members.get(&spec.name)).expect("it compiled");
+        let proof = prover.prove_claim(&known.claim(spec), &listing.program);
+        assert!(proof.is_ok() && listing.unclear.is_empty(), "{}: {proof:?}", spec.name);
+        count += 1;
+    }
+    assert_eq!(count, 8);
+}
+
 /// An artifact of the API as AWS tells it afterwards: more words, permissions of one service together,
 /// entries in any order behind a last one that denies.
 fn described(kind: &Kind, artifact: &str, seed: usize) -> String {
