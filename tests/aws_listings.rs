@@ -211,6 +211,37 @@ fn prefix_lists_count_as_far_as_they_are_given() {
 }
 
 #[test]
+fn a_prefix_list_of_which_a_part_is_told_is_sure_of_that_part() {
+    let rule = json!({ "IsEgress": true, "IpProtocol": "-1", "PrefixListId": "pl-1" });
+    let rules = file("rules.json", &json!({ "SecurityGroupRules": [rule] }).to_string());
+    let (told, other) = ("out tcp 10.0.0.5 > 192.0.2.9 1", "out tcp 10.0.0.5 > 192.0.3.9 1");
+    for (answer, fates) in [
+        (json!({ "Entries": [{ "Cidr": "192.0.2.0/24" }] }), ["accept", "drop"]),
+        (json!({ "Entries": [] }), ["drop", "drop"]),
+        (
+            json!({ "Entries": [{ "Cidr": "192.0.2.0/24" }], "NextToken": "eyJ2" }),
+            ["accept", "accept or drop"],
+        ),
+        (
+            json!({ "Entries": [{ "Cidr": "192.0.2.0/24" }, { "Cidr": "192.0.3" }] }),
+            ["accept", "accept or drop"],
+        ),
+        (
+            json!({ "PrefixLists": [{ "PrefixListId": "pl-1", "Cidrs": ["192.0.2.0/24"] }] }),
+            ["accept", "drop"],
+        ),
+        (
+            json!({ "PrefixLists": [{ "PrefixListId": "pl-1", "AddressFamily": "IPv6" }] }),
+            ["drop", "drop"],
+        ),
+    ] {
+        let files = [rules.clone(), file("pl-1.json", &answer.to_string())];
+        let listing = list(group(), &files).expect("a listing");
+        assert_eq!([told, other].map(|packet| fate(&listing, packet).0), fates, "{answer}");
+    }
+}
+
+#[test]
 fn an_acls_numbers_decide_not_its_text() {
     let listing = list(acl(), &texts(&["acl-unordered.json"])).expect("a listing");
     assert_eq!(listing.unclear, []);

@@ -3,6 +3,7 @@
 //! Every group of the texts is taken to be at the same interface, where their rules act together.
 
 mod lists;
+mod words;
 
 use super::read::{self as strict, Rules};
 use crate::ir::Verdict;
@@ -16,6 +17,7 @@ use crate::target::{File, Listing, ReadError};
 use ipnet::IpNet;
 use lists::Lists;
 use std::collections::BTreeSet;
+use words::{BESIDE, FROM, GROUP, GROUP_PAIR, Names, PEERS, PROTOCOL, TO};
 
 /// Reads what was listed: `describe-security-groups`, `describe-security-group-rules`, the entries of
 /// prefix lists beside them, `terraform show -json`, and artifacts.
@@ -72,84 +74,6 @@ enum Peer {
     List(String),
     Unclear(&'static str),
 }
-
-/// What a member of a rule that names somebody holds.
-#[derive(Clone, Copy)]
-enum Names {
-    Net(Family),
-    List,
-    Group,
-}
-
-/// The members that name the other side, in the API's words and in Terraform's.
-const PEERS: &[(&str, Names)] = &[
-    ("IpRanges", Names::Net(Family::V4)),
-    ("Ipv6Ranges", Names::Net(Family::V6)),
-    ("PrefixListIds", Names::List),
-    ("UserIdGroupPairs", Names::Group),
-    ("CidrIpv4", Names::Net(Family::V4)),
-    ("CidrIpv6", Names::Net(Family::V6)),
-    ("PrefixListId", Names::List),
-    ("ReferencedGroupInfo", Names::Group),
-    ("cidr_blocks", Names::Net(Family::V4)),
-    ("ipv6_cidr_blocks", Names::Net(Family::V6)),
-    ("prefix_list_ids", Names::List),
-    ("security_groups", Names::Group),
-    ("source_security_group_id", Names::Group),
-    ("self", Names::Group),
-    ("cidr_ipv4", Names::Net(Family::V4)),
-    ("cidr_ipv6", Names::Net(Family::V6)),
-    ("prefix_list_id", Names::List),
-    ("referenced_security_group_id", Names::Group),
-];
-
-const PROTOCOL: &[&str] = &["IpProtocol", "ip_protocol", "protocol"];
-const FROM: &[&str] = &["FromPort", "from_port"];
-const TO: &[&str] = &["ToPort", "to_port"];
-
-/// What a rule may say beside; none of it changes what passes.
-const BESIDE: &[&str] = &[
-    "SecurityGroupRuleId",
-    "SecurityGroupRuleArn",
-    "GroupId",
-    "GroupOwnerId",
-    "IsEgress",
-    "Description",
-    "Tags",
-    "description",
-    "type",
-    "id",
-    "arn",
-    "security_group_id",
-    "security_group_rule_id",
-    "tags",
-    "tags_all",
-    "timeouts",
-    "region",
-];
-
-/// What a group may say beside its rules.
-const GROUP: &[&str] = &[
-    "GroupId",
-    "GroupName",
-    "Description",
-    "OwnerId",
-    "VpcId",
-    "Tags",
-    "SecurityGroupArn",
-    "name",
-    "name_prefix",
-    "description",
-    "vpc_id",
-    "owner_id",
-    "id",
-    "arn",
-    "tags",
-    "tags_all",
-    "timeouts",
-    "region",
-    "revoke_rules_on_delete",
-];
 
 const INGRESS: Ways = &[false];
 const EGRESS: Ways = &[true];
@@ -226,38 +150,40 @@ impl<'a> Reader<'a> {
         for resource in resources {
             self.lists.resource(resource, &mut self.doubts)?;
         }
-        let managed = |resource: &&Resource<'a>| !resource.data;
+        let managed = || resources.iter().filter(|resource| !resource.data);
         let is_group = |resource: &&Resource<'a>| {
             matches!(resource.kind, "aws_security_group" | "aws_default_security_group")
         };
-        let groups: Vec<_> = resources.iter().filter(managed).filter(is_group).collect();
-        let ids = groups.iter().filter_map(|group| group.values.text_of("id"));
-        let mut ids: BTreeSet<_> = ids.collect();
-        for group in groups {
-            self.seen = true;
-            for (key, ways) in [("ingress", INGRESS), ("egress", EGRESS)] {
-                for rule in group.values.list(key)? {
-                    self.rule(ways, rule, None)?;
-                }
-                if group.unknown(key) {
-                    let reason = format!("`{key}` is known only after it is applied");
-                    self.perhaps(ways, group.values, &reason);
-                }
-            }
-            self.beyond(group.values, &[GROUP, &["ingress", "egress"]])?;
+        let mut ids = BTreeSet::new();
+        for group in managed().filter(is_group) {
+            self.group_resource(group)?;
+            ids.extend(group.values.text_of("id"));
         }
-        for resource in resources.iter().filter(managed) {
+        for resource in managed() {
             let Some(ways) = ways(resource) else { continue };
             self.seen = true;
             self.rule(ways, resource.values, Some(resource))?;
             let group = resource.values.get("security_group_id");
-            if let Some(at) = group
-                && at.text().is_some_and(|id| ids.insert(id))
-            {
+            if let Some(at) = group.filter(|at| at.text().is_some_and(|id| ids.insert(id))) {
                 self.perhaps(BOTH, at, "this group is not here itself: it may have other rules");
             }
         }
         Ok(())
+    }
+
+    /// Takes a group with the rules inside.
+    fn group_resource(&mut self, group: &Resource<'a>) -> Result<(), ReadError> {
+        self.seen = true;
+        for (key, ways) in [("ingress", INGRESS), ("egress", EGRESS)] {
+            for rule in group.values.list(key)? {
+                self.rule(ways, rule, None)?;
+            }
+            if group.unknown(key) {
+                let reason = format!("`{key}` is known only after it is applied");
+                self.perhaps(ways, group.values, &reason);
+            }
+        }
+        self.beyond(group.values, &[GROUP, &["ingress", "egress"]])
     }
 
     /// Adds what a rule allows; a resource of its own tells what is not known yet.
@@ -278,17 +204,7 @@ impl<'a> Reader<'a> {
             let reason = format!("`{key}` is known only after it is applied");
             doubts.push(self.doubts.unknown(rule, reason));
         }
-        let mut peers = Vec::new();
-        for (key, names) in PEERS {
-            if let Some(at) = rule.get(key) {
-                self.peers(at, *names, &mut peers)?;
-            }
-            if let Some(resource) = resource.filter(|resource| resource.unknown(key)) {
-                let known = resource.reference(key).filter(|_| matches!(names, Names::List));
-                let later = Peer::Unclear("an address that is known only after it is applied");
-                peers.push((rule, known.map_or(later, Peer::List)));
-            }
-        }
+        let mut peers = self.named(rule, resource)?;
         let others = strange.into_iter().find(live::may_hold_rules);
         peers
             .extend(others.map(|at| (at, Peer::Unclear("this may say for whom else the rule is"))));
@@ -302,6 +218,26 @@ impl<'a> Reader<'a> {
             self.peer(ways, at, peer, &service, &doubts);
         }
         Ok(())
+    }
+
+    /// Gives whom a rule names.
+    fn named(
+        &mut self,
+        rule: At<'a>,
+        resource: Option<&Resource<'a>>,
+    ) -> Result<Vec<(At<'a>, Peer)>, ReadError> {
+        let mut peers = Vec::new();
+        for (key, names) in PEERS {
+            if let Some(at) = rule.get(key) {
+                self.peers(at, *names, &mut peers)?;
+            }
+            if let Some(resource) = resource.filter(|resource| resource.unknown(key)) {
+                let known = resource.reference(key).filter(|_| matches!(names, Names::List));
+                let later = Peer::Unclear("an address that is known only after it is applied");
+                peers.push((rule, known.map_or(later, Peer::List)));
+            }
+        }
+        Ok(peers)
     }
 
     /// Collects whom a member names: a text, a map with one, or a list of either.
@@ -380,10 +316,6 @@ impl<'a> Reader<'a> {
         }
     }
 }
-
-/// What a pair of a user and a group may say beside the group.
-const GROUP_PAIR: &[&str] =
-    &["Description", "GroupName", "UserId", "PeeringStatus", "VpcId", "VpcPeeringConnectionId"];
 
 /// The way of a resource that is a rule.
 fn ways(resource: &Resource<'_>) -> Option<Ways> {
