@@ -4,6 +4,11 @@
 //! `PORTCULLIS_AWS_PYTHON` names a Python with `tests/aws/requirements.txt` installed; with
 //! `PORTCULLIS_REQUIRE_AWS=1` a skip is a failure. The server listens on loopback only.
 
+mod common;
+
+use common::{Known, corpus};
+use portcullis::proof::Prover;
+use portcullis::target::{self, File};
 use std::path::Path;
 use std::process::Command;
 
@@ -22,10 +27,40 @@ fn a_linter_and_a_server_take_the_artifacts_and_give_them_back() {
         return skipped("no Python with cfn-lint, moto and boto3 (PORTCULLIS_AWS_PYTHON)");
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/check.py");
-    let output = Command::new(python).arg(script).arg(golden()).output().expect("Python runs");
+    let told = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(python);
+    let output = command.arg(script).arg(golden()).arg(told.path()).output().expect("Python runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("group by CloudFormation, ingress: 2 as written"), "{said}");
+    for (folder, policy, target) in [
+        ("groups", "subnet", "sg-api"),
+        ("rules", "subnet", "sg-api"),
+        ("acl", "subnet", "acl-api"),
+        ("lists", "cloud", "json"),
+    ] {
+        runs_as_meant(&told.path().join(folder), policy, target);
+    }
+}
+
+/// Proves that what a server tells of itself means what the policy means.
+fn runs_as_meant(folder: &Path, policy: &str, target: &str) {
+    let told = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("an answer");
+        let path = path.file_name().expect("a name").to_string_lossy().into_owned();
+        File { path, text, executable: false }
+    };
+    let files: Vec<_> = std::fs::read_dir(folder).expect("answers").map(told).collect();
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let case = corpus::case(&policies.join(format!("{policy}.yaml")));
+    let spec = case.artifacts.iter().map(|(spec, _)| spec).find(|spec| spec.name == target);
+    let spec = spec.expect("the target");
+    let listing = target::read_listing(spec, &files).expect("a listing");
+    assert_eq!(listing.unclear, [], "{target}");
+    let known = Known::of(&case.rules, spec, case.members.get(target)).expect("it compiled");
+    let proof = Prover::new(&case.rules).prove_claim(&known.claim(spec), &listing.program);
+    assert!(proof.is_ok(), "{target}: {proof:?}");
 }
 
 /// Runs Terraform in a folder; none where it is not installed.

@@ -31,6 +31,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             output: path.to_owned(),
         };
         let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
-        let _ = target::read(&spec, &[file]);
+        let _ = target::read(&spec, std::slice::from_ref(&file));
+        // As tools list it: JSON, whatever an artifact would be called.
+        let listed = File { path: "pl-1.json".to_owned(), ..file };
+        let _ = target::read_listing(&spec, &[listed]);
     }
 });

@@ -76,7 +76,7 @@ pub enum Then {
 pub type Ranges<T> = Vec<(T, T)>;
 
 /// One condition on a packet.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Match {
     /// The family is this one.
     Family(Family),

@@ -1,7 +1,8 @@
 """Hands artifacts to AWS's own linter and to a server that answers like AWS, and compares what comes back.
 
-Usage: check.py FOLDER (with group.yaml, group-api.json, acl.yaml, acl-api.json of one policy, beside a
-folder `cloud` with stack.yaml, which has prefix lists, and acl.yaml).
+Usage: check.py FOLDER OUT. FOLDER has group.yaml, group-api.json, acl.yaml, acl-api.json of one policy,
+beside a folder `cloud` with stack.yaml and main.tf.json, which have prefix lists, and acl.yaml. What the
+server tells of itself afterwards goes to OUT.
 """
 
 import json
@@ -14,6 +15,14 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 FOLDER = pathlib.Path(sys.argv[1])
+OUT = pathlib.Path(sys.argv[2])
+
+
+def dump(name, answer):
+    """Keeps an answer as the command line tool prints it."""
+    path = OUT / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(answer, indent=4, default=str) + "\n")
 
 
 def permissions(list_):
@@ -74,7 +83,52 @@ def groups_by_api(ec2, vpc):
         there += ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"]
     for way, left, right in zip(("ingress", "egress"), both(written), both(there)):
         same(f"groups by the API, {way}", left, right)
+    ids = [group["GroupId"] for group in there]
+    dump("groups/groups.json", ec2.describe_security_groups(GroupIds=ids))
+    of_these = [{"Name": "group-id", "Values": ids}]
+    dump("rules/rules.json", ec2.describe_security_group_rules(Filters=of_these))
     return both(written)
+
+
+def named(text):
+    """The resource that Terraform's reference names."""
+    return text.split(".")[1]
+
+
+def groups_by_terraform(ec2, vpc):
+    """Does what Terraform would do with groups and prefix lists."""
+    resources = json.loads((FOLDER.parent / "cloud" / "main.tf.json").read_text())["resource"]
+    lists, groups = {}, {}
+    for name, one in resources["aws_ec2_managed_prefix_list"].items():
+        entries = [{"Cidr": entry["cidr"]} for entry in one["entry"]]
+        lists[name] = ec2.create_managed_prefix_list(
+            PrefixListName=one["name"], MaxEntries=one["max_entries"], Entries=entries,
+            AddressFamily=one["address_family"])["PrefixList"]["PrefixListId"]
+    for name, one in resources["aws_security_group"].items():
+        made = ec2.create_security_group(
+            GroupName=one["name"], Description=one["description"], VpcId=vpc)["GroupId"]
+        fresh = ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
+        ec2.revoke_security_group_egress(GroupId=made, IpPermissions=fresh["IpPermissionsEgress"])
+        groups[name] = made
+    for way, authorize in (("ingress", ec2.authorize_security_group_ingress),
+                           ("egress", ec2.authorize_security_group_egress)):
+        for rule in resources[f"aws_vpc_security_group_{way}_rule"].values():
+            # moto wants ports of every protocol.
+            permission = {
+                "IpProtocol": rule["ip_protocol"],
+                "FromPort": rule.get("from_port", -1), "ToPort": rule.get("to_port", -1)}
+            if "prefix_list_id" in rule:
+                id_ = lists[named(rule["prefix_list_id"])]
+                permission["PrefixListIds"] = [{"PrefixListId": id_}]
+            if "cidr_ipv4" in rule:
+                permission["IpRanges"] = [{"CidrIp": rule["cidr_ipv4"]}]
+            if "cidr_ipv6" in rule:
+                permission["Ipv6Ranges"] = [{"CidrIpv6": rule["cidr_ipv6"]}]
+            authorize(GroupId=groups[named(rule["security_group_id"])], IpPermissions=[permission])
+    ids = list(groups.values())
+    dump("lists/groups.json", ec2.describe_security_groups(GroupIds=ids))
+    for id_ in lists.values():
+        dump(f"lists/{id_}.json", ec2.get_managed_prefix_list_entries(PrefixListId=id_))
 
 
 def acl_by_api(ec2, vpc):
@@ -82,8 +136,15 @@ def acl_by_api(ec2, vpc):
     acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
     for entry in written:
         ec2.create_network_acl_entry(NetworkAclId=acl, **entry)
-    there = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Entries"]
+    answer = ec2.describe_network_acls(NetworkAclIds=[acl])
+    there = answer["NetworkAcls"][0]["Entries"]
     same("ACL by the API", entries(written), entries(there))
+    types = {(one["Egress"], one["RuleNumber"]): one.get("IcmpTypeCode") for one in written}
+    for one in there:
+        # What moto forgets.
+        if types.get((one["Egress"], one["RuleNumber"])) and "IcmpTypeCode" not in one:
+            one["IcmpTypeCode"] = types[one["Egress"], one["RuleNumber"]]
+    dump("acl/acl.json", answer)
 
 
 def stack(cloud, name, vpc):
@@ -111,6 +172,7 @@ def main():
         vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
         by_api = groups_by_api(ec2, vpc)
         acl_by_api(ec2, vpc)
+        groups_by_terraform(ec2, vpc)
         made = stack(cloud, "group", vpc)["AWS::EC2::SecurityGroup"]
         # moto makes the group's rules for ingress and leaves those for egress out.
         there, _ = both(ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"])

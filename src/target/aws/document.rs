@@ -4,9 +4,11 @@
 //! references.
 
 mod hcl;
+mod json;
 mod yaml;
 
 pub(super) use hcl::read as hcl;
+pub(super) use json::read as listed;
 pub(super) use yaml::{json, yaml};
 
 use crate::proof::program::{Field, Match, Place};

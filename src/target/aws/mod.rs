@@ -3,6 +3,7 @@
 pub mod acl;
 mod document;
 pub mod group;
+mod live;
 mod services;
 
 use crate::ir::Hook;

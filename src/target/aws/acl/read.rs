@@ -42,21 +42,22 @@ fn program(entries: Vec<Entry>) -> Result<Program, ReadError> {
             return Err(document::refuse(line, format!("number {} is there twice", entry.number)));
         }
     }
-    let [ingress, egress] = ways;
-    let chain = |name: &str, clauses: BTreeMap<u16, Clause>| Chain {
-        name: name.to_owned(),
-        clauses: clauses.into_values().collect(),
-    };
+    Ok(ordered(ways.map(|way| way.into_values().collect())))
+}
+
+/// What entries in their order come to, those of ingress first: what none of them decides is denied.
+pub(super) fn ordered([ingress, egress]: [Vec<Clause>; 2]) -> Program {
+    let chain = |name: &str, clauses| Chain { name: name.to_owned(), clauses };
     let base = |hook: Hook, chain: usize| Base {
         when: vec![at_hook(hook)],
         chain,
         policy: Verdict::Drop,
         place: Place { file: 0, line: 1 },
     };
-    Ok(Program {
+    Program {
         bases: vec![base(Hook::Input, 0), base(Hook::Output, 1)],
         chains: vec![chain("ingress", ingress), chain("egress", egress)],
-    })
+    }
 }
 
 fn terraform(root: &Node) -> Result<Vec<Entry>, ReadError> {

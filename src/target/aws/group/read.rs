@@ -15,9 +15,9 @@ use ipnet::IpNet;
 
 /// The clauses of both directions.
 #[derive(Default)]
-struct Rules {
-    ingress: Vec<Clause>,
-    egress: Vec<Clause>,
+pub(super) struct Rules {
+    pub(super) ingress: Vec<Clause>,
+    pub(super) egress: Vec<Clause>,
 }
 
 /// Reads an artifact of one file.
@@ -35,7 +35,8 @@ pub(super) fn read(format: Format, files: &[File]) -> Result<Program, ReadError>
     Ok(program(rules))
 }
 
-fn program(rules: Rules) -> Program {
+/// What the rules come to behind connection tracking.
+pub(super) fn program(rules: Rules) -> Program {
     let place = Place { file: 0, line: 1 };
     let state = |low: u32, high: u32, verdict| Clause {
         when: vec![Match::Field(Field::State, vec![(low, high)])],
