@@ -4,7 +4,8 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::{Known, corpus};
+use common::corpus;
+use portcullis::compile::Intent;
 use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Action, Hook, Packet, Placement, State, StateMode};
 use portcullis::proof::{Failure, Prover};
@@ -517,9 +518,8 @@ fn artifacts_are_read_as_well() {
     let mut count = 0;
     for (spec, files) in of_aws {
         let listing = target::read_listing(spec, files).expect("a listing");
-        let known =
-            Known::of(&case.rules, spec, case.members.get(&spec.name)).expect("it compiled");
-        let proof = prover.prove_claim(&known.claim(spec), &listing.program);
+        let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
+        let proof = prover.prove_claim(&intent.claim(), &listing.program);
         assert!(proof.is_ok() && listing.unclear.is_empty(), "{}: {proof:?}", spec.name);
         count += 1;
     }
@@ -597,7 +597,7 @@ fn together(permissions: &[Value]) -> Value {
 }
 
 /// The targets of AWS whose artifact is the API's, with as much room as there may be.
-fn by_the_api(policy: &RuleSet) -> Vec<(Spec, Known)> {
+fn by_the_api(policy: &RuleSet) -> Vec<Spec> {
     let modes = [(group(), StateMode::Stateful), (acl(), StateMode::Stateless)];
     let known = |(mut kind, state): (Kind, StateMode)| {
         match &mut kind {
@@ -607,8 +607,8 @@ fn by_the_api(policy: &RuleSet) -> Vec<(Spec, Known)> {
         }
         let (name, output) = ("api".to_owned(), "api.json".to_owned());
         let spec = Spec { name, kind, placement: Placement::Host, state, output };
-        let known = Known::of(policy, &spec, None)?;
-        Some((spec, known))
+        let can_say = Intent::of(policy, &spec, None).unsayable.is_empty();
+        can_say.then_some(spec)
     };
     modes.into_iter().filter_map(known).collect()
 }
@@ -639,16 +639,17 @@ proptest! {
     ) {
         let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
         let mut prover = Prover::new(&policy);
-        for (spec, known) in by_the_api(&policy) {
+        for spec in by_the_api(&policy) {
+            let intent = Intent::of(&policy, &spec, None);
             let templates = target::render::Templates::default();
-            let Ok(files) = target::generate(&known.filter, &spec, &header, &templates) else {
+            let Ok(files) = target::generate(&intent.filter, &spec, &header, &templates) else {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, seed);
             let listing = target::read_listing(&spec, &[file("told.json", &text)]);
             let listing = listing.map_err(|e| TestCaseError::fail(format!("{e:?} in\n{text}")))?;
             prop_assert!(listing.unclear.is_empty(), "{:?} in\n{text}", listing.unclear);
-            let proof = prover.prove_claim(&known.claim(&spec), &listing.program);
+            let proof = prover.prove_claim(&intent.claim(), &listing.program);
             prop_assert!(proof.is_ok(), "{proof:?}\n{text}");
         }
     }
@@ -689,9 +690,10 @@ proptest! {
     ) {
         let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
         let packets = common::Edges::of(&policy, &Placement::Host).packets(seed, 60);
-        for (spec, known) in by_the_api(&policy) {
+        for spec in by_the_api(&policy) {
+            let intent = Intent::of(&policy, &spec, None);
             let templates = target::render::Templates::default();
-            let Ok(files) = target::generate(&known.filter, &spec, &header, &templates) else {
+            let Ok(files) = target::generate(&intent.filter, &spec, &header, &templates) else {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, 1);
@@ -786,9 +788,8 @@ fn every_small_change_of_an_answer_is_found() {
         if !["acl-api", "sg-api"].contains(&spec.name.as_str()) {
             continue;
         }
-        let known =
-            Known::of(&case.rules, spec, case.members.get(&spec.name)).expect("it compiled");
-        let claim = known.claim(spec);
+        let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
+        let claim = intent.claim();
         let text = described(&spec.kind, &files[0].text, 4);
         let listing = target::read_listing(spec, &[file("told.json", &text)]).expect("a listing");
         assert!(prover.prove_claim(&claim, &listing.program).is_ok(), "{}", spec.name);
