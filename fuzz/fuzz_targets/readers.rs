@@ -31,6 +31,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             output: path.to_owned(),
         };
         let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
-        let _ = target::read(&spec, &[file]);
+        let _ = target::read(&spec, std::slice::from_ref(&file));
+        let _ = target::read_listing(&spec, &[file]);
     }
 });
