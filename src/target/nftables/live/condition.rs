@@ -319,6 +319,11 @@ impl<'t, 'a> Context<'_, 't, 'a> {
                 return Condition::unclear(Vec::new(), "whether packets have the interface here");
             }
         }
+        let index = |name: &Word<'_>| name.text.bytes().all(|b| b.is_ascii_digit());
+        if names.iter().any(index) {
+            let why = "which interface has the index is not known here";
+            return Condition::unclear(Vec::new(), why);
+        }
         let other = u32::from(self.placement.other_interface());
         let known = self.placement.interfaces();
         let fits = |known: &str| names.iter().any(|name| is_named(known, name.text));

@@ -438,6 +438,17 @@ fn what_is_no_rule_set_is_refused_with_its_line() {
     assert!(read(&Placement::Host, &[]).is_err());
 }
 
+/// An index may be that of an interface which the policy names.
+#[test]
+fn an_interface_by_its_index_may_be_any() {
+    let place = gateway();
+    let text = "table ip t {\nchain c {\ntype filter hook forward priority 0\niif 2 drop\n}\n}\n";
+    let read = listing(&place, text);
+    let words = "forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,80";
+    holds(&read, &place, &[(words, &[Accept, Drop])]);
+    assert_eq!(unclear_lines(&read), [4]);
+}
+
 fn names() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/nftables");
     let entries = std::fs::read_dir(folder).expect("the corpus").flatten();
