@@ -6,7 +6,8 @@
 
 mod common;
 
-use common::{Known, corpus};
+use common::corpus;
+use portcullis::compile::Intent;
 use portcullis::proof::Prover;
 use portcullis::target::{self, File};
 use std::path::Path;
@@ -58,8 +59,8 @@ fn runs_as_meant(folder: &Path, policy: &str, target: &str) {
     let spec = spec.expect("the target");
     let listing = target::read_listing(spec, &files).expect("a listing");
     assert_eq!(listing.unclear, [], "{target}");
-    let known = Known::of(&case.rules, spec, case.members.get(target)).expect("it compiled");
-    let proof = Prover::new(&case.rules).prove_claim(&known.claim(spec), &listing.program);
+    let intent = Intent::of(&case.rules, spec, case.members.get(target));
+    let proof = Prover::new(&case.rules).prove_claim(&intent.claim(), &listing.program);
     assert!(proof.is_ok(), "{target}: {proof:?}");
 }
 

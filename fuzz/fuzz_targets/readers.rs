@@ -32,8 +32,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         };
         let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
         let _ = target::read(&spec, std::slice::from_ref(&file));
-        // As tools list it: JSON, whatever an artifact would be called.
-        let listed = File { path: "pl-1.json".to_owned(), ..file };
+        // As tools list it: JSON may be called like a prefix list.
+        let listed = File { path: "pl-1.json".to_owned(), ..file.clone() };
         let _ = target::read_listing(&spec, &[listed]);
+        let _ = target::read_listing(&spec, &[file]);
     }
 });

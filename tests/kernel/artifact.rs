@@ -5,7 +5,7 @@ use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Placement, StateMode};
 use portcullis::proof::Prover;
 use portcullis::target::iptables::{self, Scope};
-use portcullis::target::{File, Kind, nftables};
+use portcullis::target::{self, File, Kind, Spec, nftables};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -77,6 +77,41 @@ pub fn prove_listing(policy: &RuleSet, placement: &Placement, state: StateMode, 
     if let Err(failure) = Prover::new(policy).prove(placement, state, &program) {
         panic!("the listing means something else: {failure:?}\n{listing}");
     }
+    let spec = Spec {
+        name: "test".to_owned(),
+        kind: kind.clone(),
+        placement: placement.clone(),
+        state,
+        output: "listing".to_owned(),
+    };
+    for options in [&["-a"][..], &["-j"]] {
+        prove_foreign(policy, &spec, options, table);
+    }
+}
+
+/// Proves the same by the reader of listings that anybody may have made; in the whole rule set only the
+/// other table's interface is one that the policy does not name.
+fn prove_foreign(policy: &RuleSet, spec: &Spec, options: &[&str], table: &str) {
+    let read = |arguments: &str| {
+        let words: Vec<_> = options.iter().copied().chain(arguments.split_whitespace()).collect();
+        let text = run("nft", &words, "");
+        let file = File { path: "listing".to_owned(), text: text.clone(), executable: false };
+        match target::read_listing(spec, &[file]) {
+            Ok(listing) => listing,
+            Err(error) => panic!("the listing is not understood: {error:?}\n{text}"),
+        }
+    };
+    let listing = read(&format!("list {table}"));
+    let text = &listing.files[0].text;
+    assert!(listing.unclear.is_empty(), "{:?}\n{text}", listing.unclear);
+    let mut prover = Prover::new(policy);
+    if let Err(failure) = prover.prove(&spec.placement, spec.state, &listing.program) {
+        panic!("the listing means something else: {failure:?}\n{text}");
+    }
+    let all = read("list ruleset");
+    let foreign = |reason: &str| reason.contains("nosuch0");
+    let unclear = matches!(all.unclear.as_slice(), [one] if foreign(&one.reason));
+    assert!(unclear, "{:?}\n{}", all.unclear, all.files[0].text);
 }
 
 fn text_of(folder: &Path, file: &File) -> String {

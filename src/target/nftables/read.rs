@@ -4,12 +4,12 @@
 //! overlooked would make the proof speak of another firewall than the one that is loaded.
 
 mod hooks;
-mod lex;
-mod parse;
+pub(super) mod lex;
+pub(super) mod parse;
 mod statement;
-mod syntax;
-mod translate;
-mod values;
+pub(super) mod syntax;
+pub(super) mod translate;
+pub(super) mod values;
 
 use crate::ir::Placement;
 use crate::proof::Program;
@@ -46,7 +46,7 @@ pub(super) fn read_listing(placement: &Placement, text: &str) -> Result<Program,
 const BOTH_PORTS: &str = "@th,0,32 0x";
 
 /// Writes a listing's merged ports apart again.
-fn ports_apart(text: &str) -> Cow<'_, str> {
+pub(super) fn ports_apart(text: &str) -> Cow<'_, str> {
     if !text.contains(BOTH_PORTS) {
         return Cow::Borrowed(text);
     }
@@ -65,7 +65,7 @@ fn ports_apart(text: &str) -> Cow<'_, str> {
 }
 
 /// Makes the error for a line, from 1.
-fn refuse(line: usize, reason: impl Into<String>) -> ReadError {
+pub(super) fn refuse(line: usize, reason: impl Into<String>) -> ReadError {
     ReadError { place: Place { file: 0, line }, reason: reason.into() }
 }
 

@@ -1,7 +1,7 @@
 //! What is generated means what was asked for, and the real nft takes it.
 
 use super::testing::{Dice, addresses, empty, filter, origin, packet, run};
-use super::{Options, generate, read, read_listing};
+use super::{Options, generate, live, read, read_listing};
 use crate::ir::packet::{Filter, HopLimit, Rule};
 use crate::ir::{Action, L4, Log, Placement, RateLimit, StateMode, TimeUnit};
 use crate::net::{IpSet, PortSet, protocol};
@@ -49,6 +49,15 @@ proptest! {
         let files = artifact(&filter, &Options { counters }).expect("no fault");
         let program = read(&filter.placement, &files).unwrap_or_else(|e| panic!("{e:?}\n{}", files[0].text));
         agree(&filter, &program, seed, &files[0].text);
+    }
+
+    /// Our own text read as anybody's means the same, and nothing of it is unclear.
+    #[test]
+    fn the_text_read_as_a_listing_means_the_filter(filter in filter(), counters in any::<bool>(), seed in any::<u64>()) {
+        let files = artifact(&filter, &Options { counters }).expect("no fault");
+        let listing = live::read(&filter.placement, &files).unwrap_or_else(|e| panic!("{e:?}\n{}", files[0].text));
+        prop_assert!(listing.unclear.is_empty(), "{:?}\n{}", listing.unclear, files[0].text);
+        agree(&filter, &listing.program, seed, &files[0].text);
     }
 
     #[test]

@@ -5,16 +5,16 @@ use crate::target::ReadError;
 
 /// A token and the line that it begins on, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Token<'a> {
+pub(in crate::target::nftables) struct Token<'a> {
     /// What it is.
-    pub(super) kind: Kind<'a>,
+    pub(in crate::target::nftables) kind: Kind<'a>,
     /// Its line.
-    pub(super) line: usize,
+    pub(in crate::target::nftables) line: usize,
 }
 
 /// What a token is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind<'a> {
+pub(in crate::target::nftables) enum Kind<'a> {
     /// A keyword, name, number, address, prefix or range; or `.` or `:` alone.
     Word(&'a str),
     /// The text between quotes.
@@ -27,12 +27,37 @@ pub(super) enum Kind<'a> {
 
 const SYMBOLS: [&str; 10] = ["!=", "==", "{", "}", "(", ")", ",", "=", "&", "|"];
 
+/// Symbols that only rules of other hands have.
+const FOREIGN: [&str; 8] = ["<=", ">=", "<<", ">>", "<", ">", "^", "!"];
+
+/// Whose text it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    /// Ours: what we would not write is refused.
+    Own,
+    /// Anybody's: each character becomes some token, and only quotes must close.
+    Any,
+}
+
 /// Splits a text; comments go, and so do repeated ends.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ReadError> {
+    split_lines(text, Hand::Own)
+}
+
+/// Splits a text that anybody may have written.
+pub(in crate::target::nftables) fn any_tokens(text: &str) -> Result<Vec<Token<'_>>, ReadError> {
+    split_lines(text, Hand::Any)
+}
+
+fn split_lines(text: &str, hand: Hand) -> Result<Vec<Token<'_>>, ReadError> {
     let mut tokens = Vec::with_capacity(text.len() / 6);
     for (number, line) in text.split('\n').enumerate() {
-        split(line, number + 1, &mut tokens)?;
-        end(number + 1, &mut tokens);
+        let joined = hand == Hand::Any && line.ends_with('\\') && !line.contains('#');
+        let line = line.strip_suffix('\\').filter(|_| joined).unwrap_or(line);
+        split(line, number + 1, hand, &mut tokens)?;
+        if !joined {
+            end(number + 1, &mut tokens);
+        }
     }
     Ok(tokens)
 }
@@ -43,14 +68,24 @@ fn end(line: usize, tokens: &mut Vec<Token<'_>>) {
     }
 }
 
-fn split<'a>(text: &'a str, line: usize, tokens: &mut Vec<Token<'a>>) -> Result<(), ReadError> {
+fn split<'a>(
+    text: &'a str,
+    line: usize,
+    hand: Hand,
+    tokens: &mut Vec<Token<'a>>,
+) -> Result<(), ReadError> {
     let mut rest = text;
     loop {
         rest = rest.trim_start_matches([' ', '\t']);
+        if hand == Hand::Any {
+            rest = rest.trim_start();
+            // A match of xtables that nft has no words for; some versions list it so, in a rule's middle.
+            rest = rest.strip_prefix("# ").filter(|rest| rest.starts_with("xt_")).unwrap_or(rest);
+        }
         match rest.as_bytes().first() {
             None => return Ok(()),
             // A backslash joins lines in some places; it has no business in any.
-            Some(b'#') if rest.ends_with('\\') => {
+            Some(b'#') if hand == Hand::Own && rest.ends_with('\\') => {
                 return Err(refuse(line, "a comment ends in a backslash"));
             }
             Some(b'#') => return Ok(()),
@@ -59,35 +94,64 @@ fn split<'a>(text: &'a str, line: usize, tokens: &mut Vec<Token<'a>>) -> Result<
                 rest = rest.get(1..).unwrap_or_default();
             }
             Some(_) => {
-                let (kind, length) = token(rest, line)?;
-                tokens.push(Token { kind, line });
+                let (kind, length) = token(rest, line, hand)?;
+                match (hand, kind) {
+                    (Hand::Any, Kind::Word(word)) => keyed(word, line, tokens),
+                    _ => tokens.push(Token { kind, line }),
+                }
                 rest = rest.get(length..).unwrap_or_default();
             }
         }
     }
 }
 
-fn token(rest: &str, line: usize) -> Result<(Kind<'_>, usize), ReadError> {
+/// Pushes a word; `80:accept` is a key of a map, a colon and a verdict.
+fn keyed<'a>(word: &'a str, line: usize, tokens: &mut Vec<Token<'a>>) {
+    let verdicts = ["accept", "drop", "return", "continue", "jump", "goto", "queue"];
+    let split = word.rsplit_once(':').filter(|(key, verdict)| {
+        !key.is_empty() && (verdict.is_empty() || verdicts.contains(verdict)) && !key.ends_with(':')
+    });
+    let Some((key, verdict)) = split else {
+        return tokens.push(Token { kind: Kind::Word(word), line });
+    };
+    let words = [key, ":", verdict].into_iter().filter(|word| !word.is_empty());
+    tokens.extend(words.map(|word| Token { kind: Kind::Word(word), line }));
+}
+
+fn token(rest: &str, line: usize, hand: Hand) -> Result<(Kind<'_>, usize), ReadError> {
     if let Some(quoted) = rest.strip_prefix('"') {
         let close = quoted.find('"').ok_or_else(|| refuse(line, "a quote is not closed"))?;
         let text = quoted.get(..close).unwrap_or_default();
-        if text.contains(['\\', '$']) {
+        if hand == Hand::Own && text.contains(['\\', '$']) {
             return Err(refuse(line, "a quoted text has `\\` or `$`, which nft may expand"));
         }
         return Ok((Kind::Quoted(text), close + 2));
     }
-    let of_word = |b: &u8| b.is_ascii_alphanumeric() || b"_-.:/@".contains(b);
+    let of_word = |b: &u8| {
+        b.is_ascii_alphanumeric()
+            || b"_-.:/@".contains(b)
+            || (hand == Hand::Any && b"*$%+~?[]'`\\".contains(b))
+    };
     let length = rest.bytes().take_while(of_word).count();
     match rest.get(..length) {
         Some(word) if length > 0 => Ok((Kind::Word(word), length)),
-        _ => match SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
+        _ => match symbol(rest, hand) {
             Some(symbol) => Ok((Kind::Symbol(symbol), symbol.len())),
+            None if hand == Hand::Any => {
+                let length = rest.chars().next().map_or(1, char::len_utf8);
+                Ok((Kind::Word(rest.get(..length).unwrap_or_default()), length))
+            }
             None => {
                 let first = rest.chars().next().unwrap_or_default();
                 Err(refuse(line, format!("the character {first:?} is not understood")))
             }
         },
     }
+}
+
+fn symbol(rest: &str, hand: Hand) -> Option<&'static str> {
+    let foreign = FOREIGN.iter().filter(|_| hand == Hand::Any);
+    SYMBOLS.iter().chain(foreign).copied().find(|symbol| rest.starts_with(symbol))
 }
 
 #[cfg(test)]
@@ -132,5 +196,33 @@ mod tests {
         for text in refused {
             assert!(tokens(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_of_another_hand_loses_nothing() {
+        use Kind::{End, Quoted, Symbol, Word};
+        let kinds = |text| -> Vec<_> {
+            any_tokens(text).expect("tokens").into_iter().map(|token| token.kind).collect()
+        };
+        assert_eq!(
+            kinds("a \\\n80:accept fe80::1 é \"$\" # xt_owner drop # gone \\\nb >= $c"),
+            [
+                Word("a"),
+                Word("80"),
+                Word(":"),
+                Word("accept"),
+                Word("fe80::1"),
+                Word("é"),
+                Quoted("$"),
+                Word("xt_owner"),
+                Word("drop"),
+                End,
+                Word("b"),
+                Symbol(">="),
+                Word("$c"),
+                End,
+            ]
+        );
+        assert!(any_tokens("\"open").is_err());
     }
 }

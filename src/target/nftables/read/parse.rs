@@ -9,9 +9,9 @@ use crate::target::ReadError;
 type Result<T> = std::result::Result<T, ReadError>;
 
 /// A place in the tokens.
-pub(super) struct Cursor<'t, 'a> {
-    tokens: &'t [Token<'a>],
-    pub(super) at: usize,
+pub(in crate::target::nftables) struct Cursor<'t, 'a> {
+    pub(in crate::target::nftables) tokens: &'t [Token<'a>],
+    pub(in crate::target::nftables) at: usize,
 }
 
 /// Reads a file that makes its table exist, deletes it and makes it anew, and does nothing else.
@@ -45,15 +45,15 @@ pub(super) fn listing<'a>(tokens: &[Token<'a>]) -> Result<Table<'a>> {
 }
 
 impl<'a> Cursor<'_, 'a> {
-    pub(super) fn peek(&self) -> Option<Kind<'a>> {
+    pub(in crate::target::nftables) fn peek(&self) -> Option<Kind<'a>> {
         self.tokens.get(self.at).map(|token| token.kind)
     }
 
-    pub(super) fn line(&self) -> usize {
+    pub(in crate::target::nftables) fn line(&self) -> usize {
         self.tokens.get(self.at).or(self.tokens.last()).map_or(1, |token| token.line)
     }
 
-    pub(super) fn refuse<T>(&self, reason: impl Into<String>) -> Result<T> {
+    pub(in crate::target::nftables) fn refuse<T>(&self, reason: impl Into<String>) -> Result<T> {
         Err(refuse(self.line(), reason))
     }
 
@@ -69,13 +69,13 @@ impl<'a> Cursor<'_, 'a> {
         self.refuse(format!("{wanted} is expected here, not {found}"))
     }
 
-    pub(super) fn next_is(&mut self, kind: Kind<'_>) -> bool {
+    pub(in crate::target::nftables) fn next_is(&mut self, kind: Kind<'_>) -> bool {
         let found = self.peek() == Some(kind);
         self.at += usize::from(found);
         found
     }
 
-    pub(super) fn word(&mut self) -> Result<Word<'a>> {
+    pub(in crate::target::nftables) fn word(&mut self) -> Result<Word<'a>> {
         match self.peek() {
             Some(Kind::Word(text)) if text != "." && text != ":" => {
                 let word = Word { text, line: self.line() };
@@ -117,7 +117,7 @@ impl<'a> Cursor<'_, 'a> {
         self.unexpected("the end of the statement")
     }
 
-    pub(super) fn ends(&mut self) {
+    pub(in crate::target::nftables) fn ends(&mut self) {
         while self.next_is(Kind::End) {}
     }
 

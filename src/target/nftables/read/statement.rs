@@ -202,7 +202,8 @@ impl<'a> Cursor<'_, 'a> {
         }
     }
 
-    fn field(&mut self) -> Result<Field> {
+    /// Reads what a match looks at.
+    pub(in crate::target::nftables) fn field(&mut self) -> Result<Field> {
         let header = self.word()?;
         match header.text {
             "iifname" => return Ok(Field::Incoming),

@@ -4,11 +4,11 @@ use crate::net::Family;
 
 /// A word or quoted text and its line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Word<'a> {
+pub(in crate::target::nftables) struct Word<'a> {
     /// The text.
-    pub(super) text: &'a str,
+    pub(in crate::target::nftables) text: &'a str,
     /// The line, from 1.
-    pub(super) line: usize,
+    pub(in crate::target::nftables) line: usize,
 }
 
 /// A table of the `inet` family.
@@ -37,7 +37,7 @@ pub(super) struct Set<'a> {
 
 /// The type of a set's values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Type {
+pub(in crate::target::nftables) enum Type {
     /// `ipv4_addr` or `ipv6_addr`.
     Address(Family),
     /// `inet_proto`.
@@ -135,7 +135,7 @@ pub(super) enum Verdict<'a> {
 
 /// What a match looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Field {
+pub(in crate::target::nftables) enum Field {
     /// `meta nfproto`.
     Family,
     /// `meta l4proto`.

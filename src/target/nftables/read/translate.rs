@@ -246,12 +246,13 @@ fn bare(field: Field) -> Field {
     }
 }
 
-fn any_header(field: &Field) -> bool {
+/// Tells whether a field is a port of no protocol in particular.
+pub(in crate::target::nftables) fn any_header(field: &Field) -> bool {
     matches!(field, Field::SourcePort(None) | Field::DestinationPort(None))
 }
 
 /// Gives the type of set whose values a field can have, where there is one.
-fn kind(field: Field) -> Option<Type> {
+pub(in crate::target::nftables) fn kind(field: Field) -> Option<Type> {
     match field {
         Field::Source(family) | Field::Destination(family) => Some(Type::Address(family)),
         Field::Protocol => Some(Type::Protocol),
@@ -285,7 +286,8 @@ impl Headers {
     }
 }
 
-fn with_ports(when: &[Match]) -> bool {
+/// Tells whether a conjunction holds only for protocols with ports.
+pub(in crate::target::nftables) fn with_ports(when: &[Match]) -> bool {
     when.iter().any(|condition| match condition {
         Match::Field(program::Field::Protocol, ranges) => ranges.iter().all(|(low, high)| {
             (*low..=*high).all(|p| u8::try_from(p).is_ok_and(protocol::has_ports))

@@ -15,7 +15,7 @@ type Result<T> = std::result::Result<T, ReadError>;
 
 /// The values of a match or of a set, by what they are values of.
 #[derive(Clone, Debug)]
-pub(super) enum Set {
+pub(in crate::target::nftables) enum Set {
     /// IPv4 addresses.
     V4(Ranges<u32>),
     /// IPv6 addresses.
@@ -34,7 +34,11 @@ pub(super) fn elements(kind: Type, words: &[Word<'_>], interval: bool) -> Result
 }
 
 /// Reads one element of a set: one prefix needs no set engine.
-pub(super) fn element(kind: Type, word: Word<'_>, interval: bool) -> Result<Set> {
+pub(in crate::target::nftables) fn element(
+    kind: Type,
+    word: Word<'_>,
+    interval: bool,
+) -> Result<Set> {
     let whole = |most: u8| match word.text.split_once('/') {
         Some((text, length)) if interval => Some((text, u8::try_from(decimal(length)?).ok()?)),
         Some(_) => None,
@@ -151,7 +155,7 @@ fn numbers(words: &[Word<'_>], one: impl Fn(&str) -> Option<u32>, interval: bool
 }
 
 /// Reads the values that a rule lists for a field.
-pub(super) fn listed(
+pub(in crate::target::nftables) fn listed(
     field: Field,
     words: &[Word<'_>],
     interfaces: impl Fn(&str) -> Option<u32>,
@@ -190,21 +194,27 @@ fn state_number(text: &str) -> Option<u32> {
     State::ALL.iter().position(|known| *known == state).and_then(|at| u32::try_from(at).ok())
 }
 
+/// Gives the bit of a TCP flag in the flags octet.
+pub(in crate::target::nftables) fn flag(name: &str) -> Option<u32> {
+    Some(match name {
+        "fin" => 1,
+        "syn" => 2,
+        "rst" => 4,
+        "psh" => 8,
+        "ack" => 16,
+        "urg" => 32,
+        "ecn" => 64,
+        "cwr" => 128,
+        _ => return None,
+    })
+}
+
 /// Gives the flags octets in which one of the flags is set (RFC 9293 3.1).
 fn flags(words: &[Word<'_>]) -> Result<Set> {
     let mut mask = 0u32;
     for word in words {
-        mask |= match word.text {
-            "fin" => 1,
-            "syn" => 2,
-            "rst" => 4,
-            "psh" => 8,
-            "ack" => 16,
-            "urg" => 32,
-            "ecn" => 64,
-            "cwr" => 128,
-            other => return Err(refuse(word.line, format!("`{other}` is not a TCP flag"))),
-        };
+        mask |= flag(word.text)
+            .ok_or_else(|| refuse(word.line, format!("`{}` is not a TCP flag", word.text)))?;
     }
     Ok(Set::Numbers(
         (0..=255).filter(|octet| octet & mask != 0).map(|octet| (octet, octet)).collect(),
@@ -273,7 +283,7 @@ fn complement<T: Scalar>(ranges: &Ranges<T>, most: T) -> Ranges<T> {
 
 impl Set {
     /// Gives the other values of the field.
-    pub(super) fn negated(&self, field: Field, interfaces: u32) -> Self {
+    pub(in crate::target::nftables) fn negated(&self, field: Field, interfaces: u32) -> Self {
         match self {
             Set::V4(ranges) => Set::V4(complement(ranges, u32::MAX)),
             Set::V6(ranges) => Set::V6(complement(ranges, u128::MAX)),
@@ -282,7 +292,7 @@ impl Set {
     }
 
     /// Gives the condition that a field has one of the values; `None` when they do not fit the field.
-    pub(super) fn matching(self, field: Field) -> Option<Vec<Match>> {
+    pub(in crate::target::nftables) fn matching(self, field: Field) -> Option<Vec<Match>> {
         use program::Field as Known;
         let number = |field, ranges| Match::Field(field, ranges);
         let exactly = |value: u8| vec![(u32::from(value), u32::from(value))];
