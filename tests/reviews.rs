@@ -147,6 +147,46 @@ fn another_answer_is_no_hole() {
     );
 }
 
+/// What `nft list ruleset` prints of a machine with the policy's table, changed by hand.
+const LISTED: &str = r#"table inet shop {
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		iifname "lan0" oifname "wan0" goto outbound
+		iifname "wan0" oifname "lan0" goto inbound
+	}
+
+	chain inbound {
+		ct state vmap { invalid : drop, established : accept, related : accept }
+		meta mark 0x00000007 accept
+		ip saddr 192.0.2.0/24 ip daddr 10.1.0.0/16 limit rate 5/second tcp dport 22 accept
+		drop
+	}
+
+	chain outbound {
+		ct state vmap { invalid : drop, established : accept, related : accept }
+		ip saddr 10.1.99.0/24 meta l4proto tcp reject with tcp reset
+		ip saddr 10.1.99.0/24 reject with icmpx admin-prohibited
+		ip saddr 10.1.0.0/16 tcp dport { 80, 443 } accept
+		ip6 saddr 2001:db8:1::/48 tcp dport { 80, 443 } accept
+		drop
+	}
+}
+"#;
+
+#[test]
+fn what_is_not_understood_is_answered_both_ways() {
+    let without =
+        LISTED.replace("\t\tmeta mark 0x00000007 accept\n", "").replace("limit rate 5/second ", "");
+    let folder = folder(&[("policy.yaml", POLICY), ("live.nft", LISTED), ("fine.nft", &without)]);
+    let said = run(folder.path(), &["verify", "policy.yaml", "fine.nft"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    let said = run(folder.path(), &["verify", "policy.yaml", "live.nft"]);
+    recorded("verify-may", &said);
+    assert_eq!(said.code, 1);
+    assert!(said.text.contains("error[may-open]") && said.text.contains("error[may-shut]"));
+    assert!(!said.text.contains("error[opens]") && !said.text.contains("error[shuts]"));
+}
+
 #[test]
 fn what_is_not_there_or_no_firewall_cannot_be_verified() {
     let folder = folder(&[("policy.yaml", POLICY), ("page.html", "<html>\n<p>502</p>\n</html>\n")]);

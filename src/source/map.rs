@@ -34,6 +34,9 @@ struct File {
     lines: Vec<usize>,
 }
 
+/// The most characters of a line that are pointed at as a whole.
+const UNDERLINED: usize = 64;
+
 /// The texts of a run, by file.
 #[derive(Clone, Default, Debug)]
 pub struct SourceMap {
@@ -87,12 +90,15 @@ impl SourceMap {
         entry.lines.get(line.saturating_sub(1)).copied().unwrap_or(entry.text.len())
     }
 
-    /// Gives the place of a line's text, without the blanks around it; lines count from 1.
+    /// Gives the place of a line's text, without the blanks around it; lines count from 1. Of a long line it
+    /// is the beginning, so that what is said of it stands near.
     pub fn line_span(&self, file: FileId, line: usize) -> Span {
         let (start, next) = (self.line_start(file, line), self.line_start(file, line + 1));
         let text = self.text(file).get(start..next).unwrap_or_default();
         let start = start + (text.len() - text.trim_start().len());
-        Span { file, start, end: start + text.trim().len() }
+        let text = text.trim();
+        let shown = text.char_indices().nth(UNDERLINED).map_or(text.len(), |(at, _)| at);
+        Span { file, start, end: start + shown }
     }
 
     /// Gives the line and column of a byte.
@@ -121,5 +127,8 @@ mod tests {
         );
         assert_eq!(map.line_start(file, 3), 7);
         assert_eq!(map.line_start(file, 9), 11);
+        let long = map.add("b", format!("x\n  é{}  \n", "y".repeat(200)));
+        let lines = [1, 2, 3].map(|line| map.slice(map.line_span(long, line)).to_owned());
+        assert_eq!(lines, ["x".to_owned(), format!("é{}", "y".repeat(63)), String::new()]);
     }
 }
