@@ -8,6 +8,7 @@ pub mod iptables;
 pub mod nftables;
 pub mod pf;
 pub mod render;
+mod services;
 
 use crate::diag::Code;
 use crate::ir::packet::{Filter, Sight};

@@ -61,6 +61,9 @@ pub fn load(kind: &Kind, files: &[File]) {
 /// # Panics
 /// When it is not understood, or means something else.
 pub fn prove_listing(policy: &RuleSet, placement: &Placement, state: StateMode, kind: &Kind) {
+    if matches!(kind, Kind::Iptables(_)) {
+        return prove_saved(policy, placement, state, kind);
+    }
     if !matches!(kind, Kind::Nftables(_)) {
         return;
     }
@@ -112,6 +115,37 @@ fn prove_foreign(policy: &RuleSet, spec: &Spec, options: &[&str], table: &str) {
     let foreign = |reason: &str| reason.contains("nosuch0");
     let unclear = matches!(all.unclear.as_slice(), [one] if foreign(&one.reason));
     assert!(unclear, "{:?}\n{}", all.unclear, all.files[0].text);
+}
+
+/// Proves that what `iptables-save`, `ip6tables-save` and `ipset save` print means the policy.
+fn prove_saved(policy: &RuleSet, placement: &Placement, state: StateMode, kind: &Kind) {
+    let saved = |path: &str, command: &str, arguments: &[&str]| File {
+        path: path.to_owned(),
+        text: run(command, arguments, ""),
+        executable: false,
+    };
+    let files = [
+        saved("running.ipset", "ipset", &["save"]),
+        saved("running.v6", "ip6tables-save", &[]),
+        saved("running.v4", "iptables-save", &[]),
+    ];
+    let text: String = files.iter().map(|file| file.text.as_str()).collect();
+    assert!(!text.contains("nosuch0"), "another tool's table is listed:\n{text}");
+    let spec = Spec {
+        name: "running".to_owned(),
+        kind: kind.clone(),
+        placement: placement.clone(),
+        state,
+        output: "running/".to_owned(),
+    };
+    let listing = match target::read_listing(&spec, &files) {
+        Ok(listing) => listing,
+        Err(error) => panic!("what is saved is not understood: {error:?}\n{text}"),
+    };
+    assert!(listing.unclear.is_empty(), "unclear: {:?}\n{text}", listing.unclear);
+    if let Err(failure) = Prover::new(policy).prove(placement, state, &listing.program) {
+        panic!("what is saved means something else: {failure:?}\n{text}");
+    }
 }
 
 fn text_of(folder: &Path, file: &File) -> String {

@@ -1,16 +1,138 @@
-//! Reads what a running firewall lists of itself, as far as it is understood.
+//! Reads what running firewalls list of themselves, or rules that somebody else wrote: the output of
+//! `iptables-save`, `ip6tables-save` and `ipset save`.
+//!
+//! What a packet meets, in this order (netfilter's priorities): raw, mangle, filter, security; mangle
+//! once more behind filter. The addresses are those that filter sees: what nat does happens between.
 
-use crate::ir::Placement;
-use crate::proof::program::Place;
+mod conditions;
+mod files;
+mod names;
+mod options;
+mod rules;
+mod sets;
+
+use super::read::{refuse, table};
+use crate::ir::{Hook, Placement, Verdict};
+use crate::net::Family;
+use crate::proof::Program;
+use crate::proof::program::{Base, Chain, Clause, Field, Match, Then};
 use crate::target::{File, Listing, ReadError};
+use table::Tables;
+
+/// Where packets enter the tables: table, chain, the hooks whose packets come that way.
+type Stage = (&'static str, &'static str, &'static [Hook]);
+
+/// Every stage at which a packet may be refused, in the order in which a packet meets them.
+const STAGES: [Stage; 13] = [
+    ("raw", "PREROUTING", &[Hook::Input, Hook::Forward]),
+    ("raw", "OUTPUT", &[Hook::Output]),
+    ("mangle", "PREROUTING", &[Hook::Input, Hook::Forward]),
+    ("mangle", "INPUT", &[Hook::Input]),
+    ("mangle", "FORWARD", &[Hook::Forward]),
+    ("mangle", "OUTPUT", &[Hook::Output]),
+    ("filter", "INPUT", &[Hook::Input]),
+    ("filter", "FORWARD", &[Hook::Forward]),
+    ("filter", "OUTPUT", &[Hook::Output]),
+    ("security", "INPUT", &[Hook::Input]),
+    ("security", "FORWARD", &[Hook::Forward]),
+    ("security", "OUTPUT", &[Hook::Output]),
+    ("mangle", "POSTROUTING", &[Hook::Output, Hook::Forward]),
+];
+
+/// The stages that say which packets are tracked.
+const TRACKING: [Stage; 2] =
+    [("raw", "PREROUTING", &[Hook::RawPrerouting]), ("raw", "OUTPUT", &[Hook::RawOutput])];
+
+/// The stages of nat, which refuses nothing.
+const NAT: [(&str, &str); 4] =
+    [("nat", "PREROUTING"), ("nat", "INPUT"), ("nat", "OUTPUT"), ("nat", "POSTROUTING")];
 
 /// Reads what was listed.
 ///
 /// # Errors
-/// The first place that is not the format.
-pub(in crate::target) fn read(
-    _placement: &Placement,
-    _files: &[File],
-) -> Result<Listing, ReadError> {
-    Err(ReadError { place: Place::default(), reason: "listings are not read yet".to_owned() })
+/// The first place that is not the format, and a family that is not given.
+pub(in crate::target) fn read(placement: &Placement, files: &[File]) -> Result<Listing, ReadError> {
+    let mut listing = Listing { files: files.to_vec(), ..Listing::default() };
+    let given = files::sort(files, &mut listing.unclear)?;
+    let sets = sets::read(&given.sets, &mut listing.unclear)?;
+    for family in [Family::V4, Family::V6] {
+        let lines = given.of(family)?;
+        let mut reader = rules::Reader::new(family, placement, &sets, lines);
+        let tables = table::read(lines, &mut reader, listing.program.chains.len())?;
+        listing.unclear.append(&mut reader.unclear);
+        enter(&mut listing.program, tables, family);
+    }
+    listing.program.check().map_err(|(place, reason)| refuse(place, reason))?;
+    listing.unclear.sort_by_key(|unclear| unclear.place);
+    Ok(listing)
+}
+
+/// Adds the tables of one family and the ways into them.
+fn enter(program: &mut Program, tables: Tables, family: Family) {
+    let first = program.chains.len();
+    program.chains.extend(tables.chains.iter().cloned());
+    for stage in STAGES {
+        if may_refuse(&tables, stage.0, first) {
+            program.bases.extend(base(&tables, &stage, family, 0));
+        }
+    }
+    // Tracking goes on behind a rule that says so, and a packet that is dropped is not tracked.
+    let behind = |then: &mut Then| {
+        if *then == Then::Decide(Verdict::Untrack) {
+            *then = Then::Continue;
+        }
+    };
+    change(&mut program.chains[first..], behind);
+    let untracks = |clause: &Clause| clause.then == Then::Decide(Verdict::Untrack);
+    if !tables.chains.iter().flat_map(|chain| &chain.clauses).any(untracks) {
+        return;
+    }
+    let by = program.chains.len() - first;
+    let mut copies = tables.chains.clone();
+    change(&mut copies, |then| match then {
+        Then::Jump(chain) | Then::Goto(chain) => *chain += by,
+        Then::Decide(Verdict::Accept | Verdict::Untrack) | Then::Return | Then::Continue => {}
+        Then::Decide(_) => *then = Then::Continue,
+    });
+    program.chains.append(&mut copies);
+    for stage in TRACKING {
+        let tracking = |base| Base { policy: Verdict::Accept, ..base };
+        program.bases.extend(base(&tables, &stage, family, by).map(tracking));
+    }
+}
+
+fn change(chains: &mut [Chain], mut each: impl FnMut(&mut Then)) {
+    for clause in chains.iter_mut().flat_map(|chain| &mut chain.clauses) {
+        each(&mut clause.then);
+    }
+}
+
+/// The entry of a stage, if its chain is declared.
+fn base(tables: &Tables, stage: &Stage, family: Family, by: usize) -> Option<Base> {
+    let (table, chain, hooks) = stage;
+    let (index, policy, place) = *tables.declared.get(*table)?.get(*chain)?;
+    let when = vec![Match::Family(family), at_hooks(hooks)];
+    Some(Base { when, chain: index + by, policy: policy?, place })
+}
+
+/// The packets at any of some hooks.
+fn at_hooks(hooks: &[Hook]) -> Match {
+    let at = |hook: &Hook| Hook::ALL.iter().position(|known| known == hook).unwrap_or_default();
+    let ranges = hooks.iter().map(|hook| u32::try_from(at(hook)).unwrap_or_default());
+    Match::Field(Field::Hook, ranges.map(|at| (at, at)).collect())
+}
+
+/// Tells whether anything in a table may refuse a packet: filter always counts.
+fn may_refuse(tables: &Tables, table: &str, first: usize) -> bool {
+    let Some(declared) = tables.declared.get(table) else { return false };
+    let refuses = |clause: &Clause| match clause.then {
+        Then::Decide(verdict) => !matches!(verdict, Verdict::Accept | Verdict::Untrack),
+        _ => false,
+    };
+    let chain = |index: usize| tables.chains.get(index.checked_sub(first)?);
+    table == "filter"
+        || declared.values().any(|(index, policy, _)| {
+            *policy == Some(Verdict::Drop)
+                || chain(*index).is_some_and(|chain| chain.clauses.iter().any(refuses))
+        })
 }

@@ -2,11 +2,12 @@
 //!
 //! Written apart from the plan. What is not understood is refused, with its place.
 
+pub(super) mod condition;
 mod line;
 mod script;
 mod sets;
-mod table;
-mod words;
+pub(super) mod table;
+pub(super) mod words;
 
 use super::{Options, Scope};
 use crate::ir::{Hook, Placement, Verdict};
@@ -17,7 +18,7 @@ use crate::target::{File, ReadError, at_hook};
 use table::Tables;
 
 /// Makes the error for a place.
-fn refuse(place: Place, reason: impl Into<String>) -> ReadError {
+pub(super) fn refuse(place: Place, reason: impl Into<String>) -> ReadError {
     ReadError { place, reason: reason.into() }
 }
 
@@ -43,8 +44,9 @@ pub(super) fn read(
     let mut program = Program::default();
     for (family, name) in [(Family::V4, "v4.rules"), (Family::V6, "v6.rules")] {
         let (file, text) = find(files, name)?;
-        let reader = line::Reader { family, placement, sets: &sets };
-        let tables = table::read(file, &text.text, &reader, program.chains.len())?;
+        let mut reader = line::Reader { family, placement, sets: &sets };
+        let lines: Vec<_> = table::lines(file, &text.text).collect();
+        let tables = table::read(&lines, &mut reader, program.chains.len())?;
         let bases = match options.scope {
             Scope::Table => built_in(&tables),
             Scope::Chains => hooked(&tables, &hooks)?,

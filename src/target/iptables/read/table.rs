@@ -1,46 +1,71 @@
 //! The tables of one file: chains, and the lines in them.
 
-use super::line::Reader;
 use super::refuse;
 use crate::ir::Verdict;
-use crate::proof::program::{Chain, Place, Then};
+use crate::proof::program::{Chain, Clause, Place};
 use crate::target::ReadError;
 use std::collections::BTreeMap;
 
 /// A chain's index in the program, its policy if it is built in, and where it is declared.
-pub(super) type Declared = (usize, Option<Verdict>, Place);
+pub(in crate::target::iptables) type Declared = (usize, Option<Verdict>, Place);
 
 /// The chains of every table of a file.
 #[derive(Default)]
-pub(super) struct Tables {
+pub(in crate::target::iptables) struct Tables {
     /// By table, then by chain.
-    pub(super) declared: BTreeMap<String, BTreeMap<String, Declared>>,
-    pub(super) chains: Vec<Chain>,
+    pub(in crate::target::iptables) declared: BTreeMap<String, BTreeMap<String, Declared>>,
+    pub(in crate::target::iptables) chains: Vec<Chain>,
 }
 
 /// Bytes of a chain's name (`XT_EXTENSION_MAXNAMELEN` less one).
 const NAME: usize = 28;
 
-/// Reads a file for `iptables-restore`; its chains count from `first`.
-pub(super) fn read(
+/// How rules are read: strictly, or as far as they are understood.
+pub(in crate::target::iptables) trait Rules {
+    /// Tells whether a table's chain is built in, and so has a policy.
+    fn built_in(&self, table: &str, chain: &str) -> bool;
+
+    /// Reads a rule: its chain, and what it does.
+    ///
+    /// # Errors
+    /// Why it is not understood.
+    fn rule(
+        &mut self,
+        table: &str,
+        text: &str,
+        place: Place,
+        find: &dyn Fn(&str) -> Option<usize>,
+    ) -> Result<(String, Vec<Clause>), String>;
+}
+
+/// A line without the blanks around it, and where it is.
+pub(in crate::target::iptables) type Line<'a> = (Place, &'a str);
+
+/// Gives the lines of a file.
+pub(in crate::target::iptables) fn lines(
     file: usize,
     text: &str,
-    reader: &Reader<'_>,
+) -> impl Iterator<Item = Line<'_>> {
+    text.lines().enumerate().map(move |(n, line)| (Place { file, line: n + 1 }, line.trim()))
+}
+
+/// Reads what is for `iptables-restore`; its chains count from `first`.
+pub(in crate::target::iptables) fn read(
+    lines: &[Line<'_>],
+    rules: &mut dyn Rules,
     first: usize,
 ) -> Result<Tables, ReadError> {
     let mut tables = Tables::default();
     let mut open: Option<&str> = None;
-    let lines =
-        || text.lines().enumerate().map(|(n, line)| (Place { file, line: n + 1 }, line.trim()));
-    for (place, line) in lines() {
+    for (place, line) in lines.iter().copied() {
         match line.as_bytes().first() {
             Some(b'*') => open = Some(&line[1..]),
-            Some(b':') => declare(&mut tables, open, line, place, first)?,
+            Some(b':') => declare(&mut tables, rules, open, (place, line), first)?,
             _ => {}
         }
     }
     open = None;
-    for (place, line) in lines() {
+    for (place, line) in lines.iter().copied() {
         match line.as_bytes().first() {
             None | Some(b'#' | b':') => {}
             Some(b'*') if open.is_none() => open = Some(&line[1..]),
@@ -50,31 +75,34 @@ pub(super) fn read(
             }
             _ => {
                 let table = open.ok_or_else(|| refuse(place, "a rule outside a table"))?;
-                rule(&mut tables, table, line, place, reader, first)?;
+                rule(&mut tables, table, (place, line), rules, first)?;
             }
         }
     }
     match open {
         None => Ok(tables),
-        Some(_) => Err(refuse(Place { file, line: text.lines().count() }, "COMMIT is missing")),
+        Some(_) => {
+            let last = lines.last().map_or_else(Place::default, |(place, _)| *place);
+            Err(refuse(last, "COMMIT is missing"))
+        }
     }
 }
 
 fn declare(
     tables: &mut Tables,
+    rules: &dyn Rules,
     open: Option<&str>,
-    line: &str,
-    place: Place,
+    (place, line): Line<'_>,
     first: usize,
 ) -> Result<(), ReadError> {
     let words: Vec<_> = line[1..].split_whitespace().collect();
     let (Some(table), [name, policy, ..]) = (open, words.as_slice()) else {
         return Err(refuse(place, "a chain outside a table, or without a policy"));
     };
-    let policy = match (*policy, super::hook(table, name)) {
-        ("ACCEPT", Some(_)) => Some(Verdict::Accept),
-        ("DROP", Some(_)) => Some(Verdict::Drop),
-        ("-", None) => None,
+    let policy = match (*policy, rules.built_in(table, name)) {
+        ("ACCEPT", true) => Some(Verdict::Accept),
+        ("DROP", true) => Some(Verdict::Drop),
+        ("-", false) => None,
         _ => return Err(refuse(place, format!("the policy `{policy}` is not understood"))),
     };
     if name.len() > NAME {
@@ -92,22 +120,15 @@ fn declare(
 fn rule(
     tables: &mut Tables,
     table: &str,
-    line: &str,
-    place: Place,
-    reader: &Reader<'_>,
+    (place, line): Line<'_>,
+    rules: &mut dyn Rules,
     first: usize,
 ) -> Result<(), ReadError> {
     let declared = tables.declared.get(table);
     let find = |name: &str| Some(declared?.get(name)?.0);
     let (chain, clauses) =
-        reader.line(line, place, &find).map_err(|reason| refuse(place, reason))?;
+        rules.rule(table, line, place, &find).map_err(|reason| refuse(place, reason))?;
     let at = find(&chain).ok_or_else(|| refuse(place, format!("there is no chain `{chain}`")))?;
-    let untracks = |then: &Then| matches!(then, Then::Decide(Verdict::Untrack));
-    let decides = |then: &Then| matches!(then, Then::Decide(_));
-    let wrong = |then: &Then| decides(then) && (untracks(then) != (table == "raw"));
-    if clauses.iter().any(|clause| wrong(&clause.then)) {
-        return Err(refuse(place, format!("this does not belong in table `{table}`")));
-    }
     if let Some(chain) = at.checked_sub(first).and_then(|at| tables.chains.get_mut(at)) {
         chain.clauses.extend(clauses);
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 const BLANK: [char; 2] = [' ', '\t'];
 
 /// Splits a line; `None` when a quote is not closed.
-pub(super) fn split(line: &str) -> Option<Vec<Cow<'_, str>>> {
+pub(in crate::target::iptables) fn split(line: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut words = Vec::new();
     let mut rest = line.trim_start_matches(BLANK);
     while !rest.is_empty() {
