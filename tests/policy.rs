@@ -335,6 +335,20 @@ mod schema {
     ];
 
     #[test]
+    fn files_of_tests_are_described() {
+        let validator = validator();
+        let tests = |text: &str| validator.is_valid(&json(text).expect("YAML"));
+        assert!(tests(
+            "tests:\n  - { expect: drop, packet: x }\ninvariants:\n  - never: { direction: inbound, to: lan }\n"
+        ));
+        assert!(!tests("tests:\n  - { expct: drop, packet: x }\n"));
+        assert!(!tests(
+            "invariants:\n  - never: { direction: inbound }\n    only: { direction: inbound }\n"
+        ));
+        assert!(!tests("{}"));
+    }
+
+    #[test]
     fn what_is_refused_for_its_shape_is_not_valid() {
         let validator = validator();
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");

@@ -83,7 +83,7 @@ enum Command {
     Diff(diff::Compare),
     /// List the kinds of firewall and what each can say.
     Targets,
-    /// Print the JSON Schema of policies and rule libraries.
+    /// Print the JSON Schema of policies, rule libraries and files of tests.
     Schema,
     /// List the diagnostics' codes, or explain one.
     Codes {

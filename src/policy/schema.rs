@@ -1,4 +1,4 @@
-//! The JSON Schema of policies and libraries, for editors (draft 2020-12).
+//! The JSON Schema of policies, libraries and files of tests, for editors (draft 2020-12).
 //!
 //! It is made from the types that serde decodes, so it cannot fall behind them. It knows shapes, words and
 //! patterns; that a name is declared, or that a prefix has no host bits, only [`load`](super::load) knows.
@@ -7,21 +7,35 @@ use super::raw;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// Gives the JSON Schema of a policy or library file.
+/// Gives the JSON Schema of a policy, a library file or a file of tests.
 pub fn schema() -> String {
     let mut definitions = definitions::<raw::Policy>("Policy", "");
     for (rule, key) in [("Rule", "when"), ("Use", "when")] {
         remove_property(&mut definitions, rule, key);
     }
+    definitions.append(&mut definitions_of_tests());
     let mut library = definitions_of_library();
     definitions.append(&mut library);
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Portcullis policy or rule library",
-        "oneOf": [{ "$ref": "#/$defs/Policy" }, { "$ref": "#/$defs/LibraryFile" }],
+        "title": "Portcullis policy, rule library or file of tests",
+        "oneOf": [
+            { "$ref": "#/$defs/Policy" },
+            { "$ref": "#/$defs/LibraryFile" },
+            { "$ref": "#/$defs/TestFile" },
+        ],
         "$defs": definitions,
     });
     format!("{schema:#}\n")
+}
+
+/// The definitions of a file of tests, which are a policy's; it has something to say.
+fn definitions_of_tests() -> Map<String, Value> {
+    let mut definitions = definitions::<raw::TestFile>("TestFile", "");
+    if let Some(Value::Object(file)) = definitions.get_mut("TestFile") {
+        file.insert("minProperties".to_owned(), json!(1));
+    }
+    definitions
 }
 
 /// The definitions of a library, each under a name of its own: where a policy has a word, a library can
