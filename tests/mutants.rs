@@ -10,8 +10,9 @@ mod common;
 use common::corpus::{self, Case};
 use portcullis::compile::Intent;
 use portcullis::ir::Packet;
-use portcullis::proof::{Failure, Program, Prover};
-use portcullis::target::{self, File, Spec};
+use portcullis::proof::{Difference, Differs, Failure, Program, Prover};
+use portcullis::target::iptables::Scope;
+use portcullis::target::{self, File, Kind, Spec};
 
 /// At most so many mutants of one file, spread over its whole length; a developer waits for fewer.
 fn most() -> usize {
@@ -23,6 +24,8 @@ struct Tally {
     refused: usize,
     killed: usize,
     equal: usize,
+    /// Read as a listing too, by the other reader of the same kind.
+    listed: usize,
 }
 
 /// Words and what they turn into.
@@ -157,11 +160,56 @@ fn judge(
             mutant[index].text.clone_from(&text);
             match target::read(spec, &mutant) {
                 Err(_) => tally.refused += 1,
-                Ok(program) => one(case, spec, &program, prover, packets, &text, &mut tally),
+                Ok(program) => {
+                    one(case, spec, &program, prover, packets, &text, &mut tally);
+                    let listed = listed((case, spec), &mutant, &program, prover, &text);
+                    tally.listed += usize::from(listed);
+                }
             }
         }
     }
     tally
+}
+
+/// Holds the reader of listings against the strict one: what is equal to it is equal or, with a word about
+/// it, open; what differs is not equal. Tells whether it reads the text at all.
+fn listed(
+    (case, spec): (&Case, &Spec),
+    files: &[File],
+    strict: &Program,
+    prover: &mut Prover<'_>,
+    text: &str,
+) -> bool {
+    let mut files = files.to_vec();
+    if let Kind::Iptables(options) = &spec.kind {
+        // Chains of one's own are hooked in by the script, which is no listing.
+        if options.scope == Scope::Chains {
+            return false;
+        }
+        files.retain(|file| !file.executable);
+    }
+    let Ok(listing) = target::read_listing(spec, &files) else { return false };
+    let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
+    let mut differences =
+        |program: &Program| prover.differences(&intent.claim(), program, 4).expect("small");
+    let (by_strict, by_listing) = (differences(strict), differences(&listing.program));
+    let open = |one: &Difference| matches!(one.differs, Differs::MayOpen | Differs::MayShut);
+    assert!(
+        by_strict.is_empty() || !by_listing.is_empty(),
+        "missed in a listing, of {}\n{text}",
+        spec.name
+    );
+    assert!(
+        !by_strict.is_empty() || by_listing.iter().all(open),
+        "wrong in a listing, of {}\n{text}",
+        spec.name
+    );
+    assert!(
+        !by_strict.is_empty() || by_listing.is_empty() || !listing.unclear.is_empty(),
+        "open without a word, of {}\n{text}",
+        spec.name
+    );
+    true
 }
 
 fn one(
@@ -213,8 +261,10 @@ fn the_proof_catches_every_mutant_that_means_something_else() {
             sum.refused += tally.refused;
             sum.killed += tally.killed;
             sum.equal += tally.equal;
+            sum.listed += tally.listed;
         }
     }
     println!("all: {sum:?}");
     assert!(sum.killed >= 500, "{sum:?}");
+    assert!(sum.listed >= 500, "{sum:?}");
 }
