@@ -31,6 +31,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             output: path.to_owned(),
         };
         let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
-        let _ = target::read(&spec, &[file]);
+        let files = [file];
+        let _ = target::read(&spec, &files);
+        let _ = target::read_listing(&spec, &files);
     }
 });
