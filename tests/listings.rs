@@ -193,8 +193,11 @@ fn foreign_rules_are_read_as_far_as_they_are_understood() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// A kind, paths with texts, and a part of the reason.
+type Nonsense = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 /// What is no listing at all, and what the error says.
-const NONSENSE: &[(&str, &[(&str, &str)], &str)] = &[
+const NONSENSE: &[Nonsense] = &[
     ("iptables", &[("a.v4", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n")], "IPv6 half is not given"),
     ("iptables", &[("a.v6", "")], "IPv4 half is not given"),
     ("iptables", &[("rules", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n")], "family is not known"),
