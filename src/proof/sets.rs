@@ -30,3 +30,22 @@ pub fn v6(prefixes: impl IntoIterator<Item = Ipv6Net>) -> Vec<(u128, u128)> {
     ranges.sort_unstable();
     ranges
 }
+
+/// Gives what sorted ranges leave out, up to `last`.
+pub fn others<T>(ranges: &[(T, T)], last: T) -> Vec<(T, T)>
+where
+    T: Copy + Ord + Default + std::ops::Add<Output = T> + std::ops::Sub<Output = T> + From<u8>,
+{
+    let one = T::from(1);
+    let mut gaps = Vec::new();
+    let mut next = Some(T::default());
+    for (low, high) in ranges {
+        let Some(from) = next else { break };
+        if from < *low {
+            gaps.push((from, *low - one));
+        }
+        next = if *high < last { Some((*high + one).max(from)) } else { None };
+    }
+    gaps.extend(next.map(|from| (from, last)));
+    gaps
+}

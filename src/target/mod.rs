@@ -162,6 +162,20 @@ pub struct Listing {
     pub unclear: Vec<ReadError>,
 }
 
+impl Listing {
+    /// Puts what is not understood in the order of the texts, once a line.
+    fn order(&mut self) {
+        self.unclear.sort_by_key(|unclear| unclear.place);
+        self.unclear.dedup_by(|next, one| {
+            let same = next.place == one.place;
+            if same && !one.reason.contains(&next.reason) {
+                one.reason = format!("{}; {}", one.reason, next.reason);
+            }
+            same
+        });
+    }
+}
+
 /// Plans and renders a target's files.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ mod names;
 mod options;
 mod rules;
 mod sets;
+mod translation;
 
 use super::read::{refuse, table};
 use crate::ir::{Hook, Placement, Verdict};
@@ -63,7 +64,7 @@ pub(in crate::target) fn read(placement: &Placement, files: &[File]) -> Result<L
         enter(&mut listing.program, tables, family);
     }
     listing.program.check().map_err(|(place, reason)| refuse(place, reason))?;
-    listing.unclear.sort_by_key(|unclear| unclear.place);
+    listing.order();
     Ok(listing)
 }
 

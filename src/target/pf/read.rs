@@ -7,9 +7,10 @@
 //! only, and one without it takes the invalid ones too. A rule that passes without making a state lets no
 //! reply back, which on a stateful target is said as `untrack`, and means something else than the policy.
 
-mod line;
-mod program;
-mod words;
+pub(super) mod cursor;
+pub(super) mod line;
+pub(super) mod program;
+pub(super) mod words;
 
 use crate::ir::{Placement, StateMode};
 use crate::proof::Program;
@@ -17,7 +18,7 @@ use crate::proof::program::Place;
 use crate::target::{File, ReadError};
 
 /// Makes the error for a line of the artifact's only file.
-fn refuse(line: usize, reason: impl Into<String>) -> ReadError {
+pub(super) fn refuse(line: usize, reason: impl Into<String>) -> ReadError {
     ReadError { place: Place { file: 0, line }, reason: reason.into() }
 }
 

@@ -1,7 +1,7 @@
 //! The conditions of a rule, as far as they are understood.
 
 use super::super::read::condition::{
-    address, icmp, others, ports, protocol_match, ranges4, ranges6, states, tcp_flags,
+    address, icmp, ports, protocol_match, range, states, tcp_flags,
 };
 use super::names;
 use super::options::Said;
@@ -10,6 +10,7 @@ use crate::ir::{Hook, Placement};
 use crate::net::Family;
 use crate::net::protocol::{self, ICMP, ICMPV6, TCP};
 use crate::proof::program::{Field, Match, Ranges};
+use crate::proof::sets::others;
 use crate::target::services;
 
 /// What conditions are read with.
@@ -31,7 +32,9 @@ impl Conditions<'_> {
         let one = |found: Result<Match, String>| found.map(|one| vec![one]);
         Some(match said.name {
             "-s" | "-d" => self.addresses(said.name == "-s", value, negated),
-            "--src-range" | "--dst-range" => self.range(said.name == "--src-range", value, negated),
+            "--src-range" | "--dst-range" => {
+                one(range(self.family, said.name == "--src-range", value, negated))
+            }
             "-i" | "-o" => Ok(vec![self.interface(said.name == "-i", value, negated)]),
             "-p" => self.protocol(value, negated),
             "--sport" | "--sports" | "--dport" | "--dports" => {
@@ -75,23 +78,6 @@ impl Conditions<'_> {
             (last, _) => {
                 let any = all.into_iter().chain(last).map(|one| vec![one]);
                 Ok(vec![Match::AnyOf(any.collect())])
-            }
-        }
-    }
-
-    fn range(&self, source: bool, text: &str, negated: bool) -> Result<Vec<Match>, String> {
-        let wrong = || format!("`{text}` is no {} range", self.family);
-        let (low, high) = text.split_once('-').unwrap_or((text, text));
-        match self.family {
-            Family::V4 => {
-                let read = |text: &str| text.parse::<std::net::Ipv4Addr>().map_err(|_| wrong());
-                let (low, high) = (read(low)?.to_bits(), read(high)?.to_bits());
-                Ok(vec![ranges4(source, ordered(low, high), negated)])
-            }
-            Family::V6 => {
-                let read = |text: &str| text.parse::<std::net::Ipv6Addr>().map_err(|_| wrong());
-                let (low, high) = (read(low)?.to_bits(), read(high)?.to_bits());
-                Ok(vec![ranges6(source, ordered(low, high), negated)])
             }
         }
     }
@@ -200,11 +186,6 @@ impl Conditions<'_> {
         let ranges = if said.negated { others(&ranges, 255) } else { ranges };
         Ok(vec![Match::Field(Field::HopLimit, ranges)])
     }
-}
-
-/// The range from one address to another; none when they are the wrong way round.
-fn ordered<T: Ord>(low: T, high: T) -> Ranges<T> {
-    if low <= high { vec![(low, high)] } else { Vec::new() }
 }
 
 /// A prefix whose length is written as a mask of IPv4.

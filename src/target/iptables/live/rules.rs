@@ -4,6 +4,7 @@ use super::super::read::{table::Line, table::Rules, words::split};
 use super::conditions::Conditions;
 use super::options::{Owner, Said, tell};
 use super::sets::Sets;
+use super::translation::Translation;
 use super::{NAT, STAGES};
 use crate::ir::{Placement, Verdict};
 use crate::net::Family;
@@ -16,8 +17,7 @@ pub(super) struct Reader<'a> {
     family: Family,
     placement: &'a Placement,
     sets: &'a Sets,
-    /// Whether nat rewrites addresses between raw and mangle on one side and filter on the other.
-    translates: bool,
+    translation: Translation,
     pub(super) unclear: Vec<ReadError>,
 }
 
@@ -50,9 +50,6 @@ const GO_ON: &[&str] = &[
     "NOTRACK",
     "CT",
 ];
-
-/// Targets that rewrite addresses.
-const TRANSLATE: &[&str] = &["DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP"];
 
 /// Matches whose options are read one by one.
 const MATCHES: &[&str] = &[
@@ -91,10 +88,8 @@ impl<'a> Reader<'a> {
         sets: &'a Sets,
         lines: &[Line<'_>],
     ) -> Self {
-        let rewrites = |line: &str| line.split_whitespace().any(|word| TRANSLATE.contains(&word));
-        let translates =
-            lines.iter().any(|(_, line)| line.starts_with(['-', '[']) && rewrites(line));
-        Reader { family, placement, sets, translates, unclear: Vec::new() }
+        let translation = Translation::of(family, lines);
+        Reader { family, placement, sets, translation, unclear: Vec::new() }
     }
 
     /// What the options say, and what of them is not understood.
@@ -194,14 +189,14 @@ impl<'a> Reader<'a> {
         Then::Decide(Verdict::RejectProhibited)
     }
 
-    /// What a rule before translation says of a destination is not of the one that filter sees.
+    /// Rewrites a rule that comes before nat to speak of what filter sees.
     fn blur(&self, table: &str, read: &mut Read<'_>) {
         let chain = read.chain.unwrap_or_default();
         let before = matches!(table, "raw" | "mangle")
             && !matches!(chain, "INPUT" | "FORWARD" | "POSTROUTING");
-        if self.translates && before && read.when.iter().any(of_destination) {
-            read.when.retain(|one| !of_destination(one));
-            read.may("nat may change the destination behind this table".to_owned());
+        if before && self.translation.blur(&mut read.when) {
+            let reason = "nat may change the destination behind this table";
+            read.unclear.push(reason.to_owned());
         }
     }
 }
@@ -217,16 +212,6 @@ impl Read<'_> {
 /// Tells whether a match is none whose options are read one by one; a protocol's own options are.
 fn foreign(name: &str) -> bool {
     !MATCHES.contains(&name) && super::names::protocol(name).is_none()
-}
-
-fn of_destination(one: &Match) -> bool {
-    match one {
-        Match::Destination4(_)
-        | Match::Destination6(_)
-        | Match::Field(Field::DestinationPort, _) => true,
-        Match::AnyOf(any) => any.iter().flatten().any(of_destination),
-        _ => false,
-    }
 }
 
 impl Rules for Reader<'_> {

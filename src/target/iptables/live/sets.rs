@@ -1,7 +1,7 @@
 //! What `ipset save` lists.
 
 use super::super::read::{
-    condition::{others, ranges4, ranges6},
+    condition::{ranges4, ranges6},
     refuse,
     table::Line,
 };
@@ -9,7 +9,7 @@ use super::names;
 use crate::net::Family;
 use crate::net::protocol::{self, ICMP, ICMPV6, TCP, UDP};
 use crate::proof::program::{Field, Match, Place, Ranges};
-use crate::proof::sets;
+use crate::proof::sets::{self, others};
 use crate::target::ReadError;
 use ipnet::IpNet;
 use std::collections::BTreeMap;

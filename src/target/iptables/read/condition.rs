@@ -3,7 +3,7 @@
 use crate::net::Family;
 use crate::net::protocol::{self, ICMPV6};
 use crate::proof::program::{Field, Match, Ranges};
-use crate::proof::sets;
+use crate::proof::sets::{self, others};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 /// `-s`, `-d`: an address or a prefix.
@@ -50,6 +50,34 @@ pub(in crate::target::iptables) fn ranges6(
 ) -> Match {
     let ranges = if negated { others(&ranges, u128::MAX) } else { ranges };
     if source { Match::Source6(ranges) } else { Match::Destination6(ranges) }
+}
+
+/// `10.0.0.1-10.0.0.9`, or one address.
+pub(in crate::target::iptables) fn range(
+    family: Family,
+    source: bool,
+    text: &str,
+    negated: bool,
+) -> Result<Match, String> {
+    let wrong = || format!("`{text}` is no {family} range");
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    match family {
+        Family::V4 => {
+            let read = |text: &str| text.parse::<std::net::Ipv4Addr>().map_err(|_| wrong());
+            let (low, high) = (read(low)?.to_bits(), read(high)?.to_bits());
+            Ok(ranges4(source, ordered(low, high), negated))
+        }
+        Family::V6 => {
+            let read = |text: &str| text.parse::<std::net::Ipv6Addr>().map_err(|_| wrong());
+            let (low, high) = (read(low)?.to_bits(), read(high)?.to_bits());
+            Ok(ranges6(source, ordered(low, high), negated))
+        }
+    }
+}
+
+/// The range from one address to another; none when they are the wrong way round.
+fn ordered<T: Ord>(low: T, high: T) -> Ranges<T> {
+    if low <= high { vec![(low, high)] } else { Vec::new() }
 }
 
 /// An ICMP type, with or without a code.
@@ -176,23 +204,4 @@ pub(in crate::target::iptables) fn states(text: &str, negated: bool) -> Result<M
         ranges = others(&ranges, 4);
     }
     Ok(Match::Field(Field::State, ranges))
-}
-
-/// What sorted ranges leave out, up to `last`.
-pub(in crate::target::iptables) fn others<T>(ranges: &[(T, T)], last: T) -> Ranges<T>
-where
-    T: Copy + Ord + Default + std::ops::Add<Output = T> + std::ops::Sub<Output = T> + From<u8>,
-{
-    let one = T::from(1);
-    let mut gaps = Vec::new();
-    let mut next = Some(T::default());
-    for (low, high) in ranges {
-        let Some(from) = next else { break };
-        if from < *low {
-            gaps.push((from, *low - one));
-        }
-        next = if *high < last { Some((*high + one).max(from)) } else { None };
-    }
-    gaps.extend(next.map(|from| (from, last)));
-    gaps
 }

@@ -1,6 +1,6 @@
 //! One rule: its matches and its target.
 
-use super::condition::{address, icmp, others, ports, protocol_match, states, tcp_flags};
+use super::condition::{address, icmp, ports, protocol_match, states, tcp_flags};
 use super::sets::{Addresses, Sets};
 use super::table::Rules;
 use super::words::split;
@@ -8,6 +8,7 @@ use crate::ir::{Placement, Verdict};
 use crate::net::Family;
 use crate::net::protocol::{self, ICMP, ICMPV6, TCP};
 use crate::proof::program::{Clause, Field, Match, Place, Then};
+use crate::proof::sets::others;
 use std::borrow::Cow;
 
 /// What the lines of one file are read with.

@@ -1,5 +1,6 @@
 //! Tables and rules.
 
+use super::cursor::Cursor;
 use super::refuse;
 use super::words::Word;
 use crate::ir::{Placement, Verdict};
@@ -12,39 +13,41 @@ use ipnet::IpNet;
 use std::collections::HashMap;
 
 /// A whole file.
-pub(super) struct RuleSet {
-    pub(super) rules: Vec<Rule>,
+pub(in crate::target::pf) struct RuleSet {
+    pub(in crate::target::pf) rules: Vec<Rule>,
 }
 
 /// What a rule does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Action {
+pub(in crate::target::pf) enum Action {
     Pass,
     /// Sets a tag and decides nothing.
     Match,
     Block(Verdict),
+    /// Passes without a state where none is needed: pf does not look at the packet.
+    Skip,
 }
 
 /// One rule.
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
-    pub(super) line: usize,
-    pub(super) action: Action,
+pub(in crate::target::pf) struct Rule {
+    pub(in crate::target::pf) line: usize,
+    pub(in crate::target::pf) action: Action,
     /// `Some(true)` is in, `Some(false)` is out.
-    pub(super) incoming: Option<bool>,
-    pub(super) quick: bool,
+    pub(in crate::target::pf) incoming: Option<bool>,
+    pub(in crate::target::pf) quick: bool,
     /// Indices of interfaces; empty is every one.
-    pub(super) interfaces: Vec<u16>,
+    pub(in crate::target::pf) interfaces: Vec<u16>,
     /// What it matches beside direction, interface and tag.
-    pub(super) when: Vec<Match>,
-    pub(super) tagged: Option<String>,
-    pub(super) tag: Option<String>,
+    pub(in crate::target::pf) when: Vec<Match>,
+    pub(in crate::target::pf) tagged: Option<String>,
+    pub(in crate::target::pf) tag: Option<String>,
     /// Whether it keeps state; only of rules that pass.
-    pub(super) keeps: bool,
+    pub(in crate::target::pf) keeps: bool,
     /// Whether TCP has to begin with a SYN: what rules that pass ask for unless they say otherwise.
-    pub(super) syn: bool,
+    pub(in crate::target::pf) syn: bool,
     /// Whether the rule itself says so.
-    pub(super) asks_syn: bool,
+    pub(in crate::target::pf) asks_syn: bool,
 }
 
 type Tables<'a> = HashMap<&'a str, Vec<IpNet>>;
@@ -64,66 +67,6 @@ pub(super) fn read(words: &[Word<'_>], placement: &Placement) -> Result<RuleSet,
         }
     }
     Ok(RuleSet { rules })
-}
-
-struct Cursor<'a, 'w> {
-    words: &'w [Word<'a>],
-    at: usize,
-}
-
-impl<'a, 'w> Cursor<'a, 'w> {
-    fn next(&mut self) -> Option<&'w Word<'a>> {
-        let word = self.words.get(self.at)?;
-        self.at += 1;
-        Some(word)
-    }
-
-    fn peek(&self) -> &'a str {
-        self.words.get(self.at).map_or("", |word| word.text)
-    }
-
-    fn line(&self) -> usize {
-        self.words.get(self.at).or(self.words.last()).map_or(1, |word| word.line)
-    }
-
-    /// Steps over a word if it is there.
-    fn skip(&mut self, text: &str) -> bool {
-        let there = self.peek() == text;
-        self.at += usize::from(there);
-        there
-    }
-
-    fn need(&mut self, text: &str) -> Result<(), ReadError> {
-        match self.skip(text) {
-            true => Ok(()),
-            false => Err(refuse(
-                self.line(),
-                format!("`{text}` is expected here, not `{}`", self.peek()),
-            )),
-        }
-    }
-
-    fn value(&mut self) -> Result<&'a str, ReadError> {
-        let line = self.line();
-        let word = self.next().filter(|word| !word.text.is_empty());
-        word.map(|word| word.text).ok_or_else(|| refuse(line, "something is missing at the end"))
-    }
-
-    /// One value, or several in braces on one line.
-    fn values(&mut self) -> Result<Vec<&'a str>, ReadError> {
-        if !self.skip("{") {
-            return Ok(vec![self.value()?]);
-        }
-        let mut values = Vec::new();
-        while !self.skip("}") {
-            self.skip(",");
-            values.push(self.value()?);
-        }
-        match values.is_empty() {
-            true => Err(refuse(self.line(), "the list is empty")),
-            false => Ok(values),
-        }
-    }
 }
 
 /// `table <name> { … }`, one entry a line.
@@ -307,7 +250,7 @@ fn side(
 }
 
 /// The addresses of a family; those of the other one do not match.
-fn addresses(nets: &[IpNet], family: Family, source: bool) -> Match {
+pub(in crate::target::pf) fn addresses(nets: &[IpNet], family: Family, source: bool) -> Match {
     match family {
         Family::V4 => {
             let v4 = nets.iter().filter_map(|net| match net {
@@ -397,20 +340,6 @@ fn icmp(cursor: &mut Cursor<'_, '_>, rule: &mut Rule) -> Result<(), ReadError> {
 /// `S/SA`, `any`, `A/A`, `R/R`: of the flags behind the slash exactly those before it.
 fn flags(cursor: &mut Cursor<'_, '_>, protocols: &[u8], rule: &mut Rule) -> Result<(), ReadError> {
     let line = rule.line;
-    let octet = |letters: &str| -> Result<u32, ReadError> {
-        let bit = |letter: char| match letter {
-            'F' => Ok(0x01),
-            'S' => Ok(0x02),
-            'R' => Ok(0x04),
-            'P' => Ok(0x08),
-            'A' => Ok(0x10),
-            'U' => Ok(0x20),
-            'E' => Ok(0x40),
-            'W' => Ok(0x80),
-            _ => Err(refuse(line, format!("`{letter}` is no TCP flag"))),
-        };
-        letters.chars().try_fold(0, |octet, letter| Ok(octet | bit(letter)?))
-    };
     let text = cursor.value()?;
     if !matches!(protocols, [] | [TCP]) {
         return Err(refuse(line, "flags are for TCP only"));
@@ -428,8 +357,27 @@ fn flags(cursor: &mut Cursor<'_, '_>, protocols: &[u8], rule: &mut Rule) -> Resu
         return Err(refuse(line, "flags are for TCP only"));
     }
     let (set, mask) = text.split_once('/').ok_or_else(|| refuse(line, "flags are SET/MASK"))?;
+    rule.when.push(exactly(set, mask).map_err(|reason| refuse(line, reason))?);
+    Ok(())
+}
+
+/// Of the flags in `mask` exactly those in `set`, both as pf's letters.
+pub(in crate::target::pf) fn exactly(set: &str, mask: &str) -> Result<Match, String> {
+    let octet = |letters: &str| -> Result<u32, String> {
+        let bit = |letter: char| match letter {
+            'F' => Ok(0x01),
+            'S' => Ok(0x02),
+            'R' => Ok(0x04),
+            'P' => Ok(0x08),
+            'A' => Ok(0x10),
+            'U' => Ok(0x20),
+            'E' => Ok(0x40),
+            'W' => Ok(0x80),
+            _ => Err(format!("`{letter}` is no TCP flag")),
+        };
+        letters.chars().try_fold(0, |octet, letter| Ok(octet | bit(letter)?))
+    };
     let (set, mask) = (octet(set)?, octet(mask)?);
     let ranges = (0..=255).filter(|flags| flags & mask == set).map(|flags| (flags, flags));
-    rule.when.push(Match::Field(Field::TcpFlags, ranges.collect()));
-    Ok(())
+    Ok(Match::Field(Field::TcpFlags, ranges.collect()))
 }

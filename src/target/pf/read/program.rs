@@ -28,7 +28,7 @@ struct Builder<'a> {
 }
 
 /// Builds the program.
-pub(super) fn build(
+pub(in crate::target::pf) fn build(
     rules: &RuleSet,
     placement: &Placement,
     state: StateMode,
@@ -159,6 +159,9 @@ impl Builder<'_> {
             return Ok(vec![clause(when, Then::Decide(verdict))]);
         }
         let tag = rule.tag.clone().or_else(|| hop.tag.clone());
+        if rule.action == Action::Skip {
+            return Ok(vec![clause(when, self.passed(hop, &tag)?)]);
+        }
         let staged = hop.incoming && rule.tag.is_some();
         let loopback = rule.interfaces == [0];
         let then = match (rule.keeps, self.state) {

@@ -5,10 +5,12 @@ use crate::target::ReadError;
 
 /// A word, or the end of a line.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Word<'a> {
-    pub(super) line: usize,
+pub(in crate::target::pf) struct Word<'a> {
+    pub(in crate::target::pf) line: usize,
     /// Empty at the end of a line.
-    pub(super) text: &'a str,
+    pub(in crate::target::pf) text: &'a str,
+    /// Whether it stood in quotes, and so is no sign and no keyword.
+    pub(in crate::target::pf) quoted: bool,
 }
 
 /// What stands for itself wherever it is.
@@ -18,7 +20,7 @@ const SIGNS: &str = "{}(),!<>=";
 const LONGEST: usize = 8094;
 
 /// Splits a text; comments go.
-pub(super) fn split(text: &str) -> Result<Vec<Word<'_>>, ReadError> {
+pub(in crate::target::pf) fn split(text: &str) -> Result<Vec<Word<'_>>, ReadError> {
     let mut words = Vec::new();
     if !text.ends_with('\n') {
         return Err(refuse(text.lines().count(), "the last line does not end"));
@@ -37,29 +39,37 @@ pub(super) fn split(text: &str) -> Result<Vec<Word<'_>>, ReadError> {
             return Err(refuse(line, format!("`{c}` is not understood")));
         }
         line_words(code, line, &mut words)?;
-        words.push(Word { line, text: "" });
+        words.push(Word { line, text: "", quoted: false });
     }
     Ok(words)
 }
 
-fn line_words<'a>(code: &'a str, line: usize, words: &mut Vec<Word<'a>>) -> Result<(), ReadError> {
+/// Splits what is neither comment nor quoted.
+pub(in crate::target::pf) fn line_words<'a>(
+    code: &'a str,
+    line: usize,
+    words: &mut Vec<Word<'a>>,
+) -> Result<(), ReadError> {
     for part in code.split([' ', '\t']) {
         let mut rest = part;
         while let Some(at) = rest.find(|c| SIGNS.contains(c)) {
             let (before, sign) = rest.split_at(at);
             let (sign, after) = sign.split_at(1);
-            words.extend(
-                [before, sign]
-                    .into_iter()
-                    .filter(|t| !t.is_empty())
-                    .map(|text| Word { line, text }),
-            );
+            words.extend([before, sign].into_iter().filter(|t| !t.is_empty()).map(|text| Word {
+                line,
+                text,
+                quoted: false,
+            }));
             rest = after;
         }
         if rest.len() > LONGEST {
             return Err(refuse(line, "this word is too long for pf"));
         }
-        words.extend(Some(rest).filter(|text| !text.is_empty()).map(|text| Word { line, text }));
+        words.extend(Some(rest).filter(|text| !text.is_empty()).map(|text| Word {
+            line,
+            text,
+            quoted: false,
+        }));
     }
     Ok(())
 }
