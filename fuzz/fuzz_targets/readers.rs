@@ -1,40 +1,8 @@
 //! No text makes a reader panic.
 #![no_main]
 
-use portcullis::ir::{Placement, StateMode};
-use portcullis::target::{self, File, Kind, Spec, aws, iptables, nftables, pf};
+#[path = "../bodies.rs"]
+#[allow(dead_code, reason = "each target runs one of them")]
+mod bodies;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
-    let formats = [
-        aws::Format::Terraform,
-        aws::Format::TerraformJson,
-        aws::Format::CloudFormation,
-        aws::Format::Api,
-    ];
-    let acl = |format| (Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 20, max_entries: None }), "edge");
-    let group = |format| {
-        (Kind::AwsSecurityGroup(aws::group::Options { format, quota: 60, groups: 1, prefix_lists: None, max_entries: None }), "edge")
-    };
-    let mut kinds = vec![
-        (Kind::Nftables(nftables::Options::default()), "edge.nft"),
-        (Kind::Iptables(iptables::Options::default()), "edge/v4.rules"),
-        (Kind::Pf(pf::Options::default()), "edge.conf"),
-    ];
-    kinds.extend(formats.map(acl));
-    kinds.extend(formats.map(group));
-    for (kind, path) in kinds {
-        let spec = Spec {
-            name: "edge".to_owned(),
-            kind,
-            placement: Placement::Host,
-            state: StateMode::Stateful,
-            output: path.to_owned(),
-        };
-        let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
-        let _ = target::read(&spec, std::slice::from_ref(&file));
-        // As tools list it: JSON may be called like a prefix list.
-        let listed = File { path: "pl-1.json".to_owned(), ..file.clone() };
-        let _ = target::read_listing(&spec, &[listed]);
-        let _ = target::read_listing(&spec, &[file]);
-    }
-});
+libfuzzer_sys::fuzz_target!(|text: &str| bodies::readers(text));

@@ -69,7 +69,7 @@ fn snippet<'a>(cluster: &[Marked<'a>], sources: &'a SourceMap) -> Snippet<'a, An
         .path(sources.name(file));
     for (label, primary) in cluster {
         let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let start = label.span.start.clamp(from, to) - from;
+        let start = boundary(text, label.span.start).clamp(from, to) - from;
         let end = visible_end(text, label).clamp(from, to) - from;
         let text = (!label.text.is_empty()).then_some(label.text.as_str());
         snippet = snippet.annotation(kind.span(start..end.max(start)).label(text));
@@ -77,9 +77,14 @@ fn snippet<'a>(cluster: &[Marked<'a>], sources: &'a SourceMap) -> Snippet<'a, An
     snippet
 }
 
+/// The last place at or before a byte that is between two characters: the renderer takes no other.
+fn boundary(text: &str, byte: usize) -> usize {
+    (0..=byte.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// Ends a span of several lines with its first: a whole rule is not worth drawing.
 fn visible_end(text: &str, label: &Label) -> usize {
     let span = text.get(label.span.start..label.span.end).unwrap_or_default();
     let line = span.split('\n').next().unwrap_or_default().trim_end();
-    if span.contains('\n') { label.span.start + line.len() } else { label.span.end }
+    if span.contains('\n') { label.span.start + line.len() } else { boundary(text, label.span.end) }
 }

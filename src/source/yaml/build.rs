@@ -62,7 +62,7 @@ impl Builder {
                 None => break true,
                 Some(Ok(event)) => event,
                 Some(Err(error)) => {
-                    self.stopped(syntax::fault(text, &offsets, &error));
+                    self.stopped(text, syntax::fault(text, &offsets, &error));
                     break false;
                 }
             };
@@ -140,7 +140,8 @@ impl Builder {
             range.start = word.end + (rest.len() - rest.trim_start().len());
             word
         } else {
-            before.rfind(char::is_whitespace).map_or(0, |at| at + 1)..before.len()
+            let word = before.rsplit(char::is_whitespace).next().unwrap_or(before);
+            before.len() - word.len()..before.len()
         };
         let kind = match &properties.tag {
             Some(_) => FaultKind::Tag(text.get(word.clone()).unwrap_or_default().to_owned()),
@@ -332,10 +333,11 @@ impl Builder {
     }
 
     /// Says why the parser stopped, and which bracket was open then.
-    fn stopped(&mut self, (kind, range): (FaultKind, Range<usize>)) {
+    fn stopped(&mut self, text: &str, (kind, range): (FaultKind, Range<usize>)) {
         let bracket = matches!(kind, FaultKind::Syntax(..)) && self.in_flow();
-        let opened = self.frames.last().filter(|_| bracket).map(|frame| frame.start);
-        let other = opened.map(|start| self.at(start..start + 1));
+        let opens = |start: &usize| text.get(*start..).is_some_and(|t| t.starts_with(['[', '{']));
+        let opened = self.frames.iter().rev().map(|frame| frame.start).find(opens);
+        let other = opened.filter(|_| bracket).map(|start| self.at(start..start + 1));
         self.faults.push(Fault { kind, span: self.at(range), other });
     }
 }

@@ -176,3 +176,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_pointed_at_begins_and_ends_between_characters() {
+    for text in
+        ["li: [éring-b.brary: ring-a\n", "a: &é [1]\n", "é: [ü, {ß: [ä: b\n", "- !é [x]\n"]
+    {
+        let found = read(text).faults;
+        assert!(!found.is_empty(), "{text}");
+        for fault in found {
+            for span in [Some(fault.span), fault.other].into_iter().flatten() {
+                assert!(text.get(span.start..span.end).is_some(), "{text}: {:?}", fault.kind);
+            }
+        }
+    }
+}
