@@ -112,7 +112,8 @@ fn overlapping(policy: &Policy, rules: &RuleSet, hidden: &BTreeSet<usize>, diags
             .note(format!("for example {} {}", rule.direction, opener(&overlap.packet)));
         if overlap.more > 0 {
             let rules = if overlap.more == 1 { "rule does" } else { "rules do" };
-            diagnostic = diagnostic.note(format!("{} earlier {rules} the same", overlap.more));
+            let more = format!("{} more earlier {rules} the opposite", overlap.more);
+            diagnostic = diagnostic.note(format!("{more} with some of its packets"));
         }
         diags.push(at_use(diagnostic, rule.used_at));
     }

@@ -233,14 +233,17 @@ proptest! {
                     && universe.iter().any(|packet| rule.matches(packet) && other.matches(packet))
             });
             let earlier: Vec<_> = earlier.map(|(index, _)| index).collect();
+            let decides = |p: &Packet| decide_flow(&policy, rule.direction, p).1;
+            let loses = |p: &&Packet| rule.matches(p) && decides(p).is_some_and(|d| earlier.contains(&d));
+            let losers: Vec<_> = universe.iter().filter(loses).filter_map(decides).collect();
             let said: Vec<_> = found.iter().filter(|overlap| overlap.rule == at).collect();
             match said.as_slice() {
-                [] => prop_assert!(earlier.is_empty(), "rule {at} overlaps {earlier:?}"),
+                [] => prop_assert!(losers.is_empty(), "rule {at} loses to {losers:?}"),
                 [overlap] => {
-                    prop_assert_eq!(Some(&overlap.earlier), earlier.first());
+                    prop_assert_eq!(Some(&overlap.earlier), losers.iter().min());
                     prop_assert_eq!(overlap.more, earlier.len() - 1);
                     prop_assert!(rule.matches(&overlap.packet));
-                    prop_assert!(policy.rules[overlap.earlier].matches(&overlap.packet));
+                    prop_assert_eq!(decides(&overlap.packet), Some(overlap.earlier));
                 }
                 more => prop_assert!(false, "said twice: {more:?}"),
             }

@@ -179,8 +179,7 @@ proptest! {
 
 #[test]
 fn what_is_pointed_at_begins_and_ends_between_characters() {
-    for text in
-        ["li: [éring-b.brary: ring-a\n", "a: &é [1]\n", "é: [ü, {ß: [ä: b\n", "- !é [x]\n"]
+    for text in ["li: [éring-b.brary: ring-a\n", "a: &é [1]\n", "é: [ü, {ß: [ä: b\n", "- !é [x]\n"]
     {
         let found = read(text).faults;
         assert!(!found.is_empty(), "{text}");
