@@ -10,6 +10,9 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// What messages call standard input.
+const STDIN: &str = "standard input";
+
 /// The file system, and standard input as `-`.
 struct Disk;
 
@@ -36,7 +39,7 @@ pub(super) fn folder(policy: &str) -> PathBuf {
 pub(super) fn source_name(policy: &str) -> String {
     match Path::new(policy).file_name() {
         Some(name) if policy != "-" => name.to_string_lossy().into_owned(),
-        _ => "standard input".to_owned(),
+        _ => STDIN.to_owned(),
     }
 }
 
@@ -125,7 +128,8 @@ pub(super) fn files(paths: &[String]) -> Result<Vec<File>, Failed> {
     let mut files = Vec::new();
     for path in paths {
         if !Path::new(path).is_dir() {
-            files.push(text(path, Disk.read(path).map_err(|error| failed(path, &error))?)?);
+            let name = if path == "-" { STDIN } else { path };
+            files.push(text(name, Disk.read(path).map_err(|error| failed(name, &error))?)?);
             continue;
         }
         let entries = fs::read_dir(path).map_err(|error| failed(path, &error))?;
