@@ -293,7 +293,7 @@ pub(crate) fn way(placement: &Placement, meetings: &[Meeting]) -> String {
             Path::Governed(way) => way.word().to_owned(),
             Path::Loopback(way) => format!("{way} over loopback"),
             Path::Tracking => "before connection tracking".to_owned(),
-            Path::Ungoverned => format!("{} of others", meeting.hook.word()),
+            Path::Ungoverned => format!("beyond the policy ({})", meeting.hook.word()),
         };
         ways.entry(word).or_default().push(meeting.state);
     }
