@@ -194,7 +194,8 @@ impl<'a> Reader<'a> {
         Then::Decide(Verdict::RejectProhibited)
     }
 
-    /// What a rule before translation says of a destination is not of the one that filter sees.
+    /// What a rule before translation says of a destination is not of the one that filter sees, nor what one
+    /// before forwarding says of the hop limit.
     fn blur(&self, table: &str, read: &mut Read<'_>) {
         let chain = read.chain.unwrap_or_default();
         let before = matches!(table, "raw" | "mangle")
@@ -202,6 +203,10 @@ impl<'a> Reader<'a> {
         if self.translates && before && read.when.iter().any(of_destination) {
             read.when.retain(|one| !of_destination(one));
             read.may("nat may change the destination behind this table".to_owned());
+        }
+        if before && chain != "OUTPUT" && read.when.iter().any(of_hops) {
+            read.when.retain(|one| !of_hops(one));
+            read.may("packets that are forwarded lose a hop behind this table".to_owned());
         }
     }
 }
@@ -227,6 +232,10 @@ fn of_destination(one: &Match) -> bool {
         Match::AnyOf(any) => any.iter().flatten().any(of_destination),
         _ => false,
     }
+}
+
+fn of_hops(one: &Match) -> bool {
+    matches!(one, Match::Field(Field::HopLimit, _))
 }
 
 impl Rules for Reader<'_> {

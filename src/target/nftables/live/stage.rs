@@ -66,6 +66,11 @@ impl Stage {
         }
     }
 
+    /// Tells whether packets come by that may be forwarded later.
+    pub(super) fn unrouted(&self) -> bool {
+        self.hooks.contains(&Hook::Forward) && self.outgoing == Has::No
+    }
+
     /// Gives the condition that a packet is at one of the hooks.
     pub(super) fn when(&self) -> Match {
         let number = |hook: &Hook| Hook::ALL.iter().position(|known| known == hook);

@@ -41,7 +41,9 @@ pub(super) fn program(
             }
         }
     }
-    // Of two that stand at one place the order does not change what passes: both must accept.
+    // Of two that stand at one place the later one comes first (nf_hook_entries_grow). That does not change
+    // what passes, for both must accept, but which of them refuses.
+    bases.reverse();
     bases.sort_by_key(|(order, _)| *order);
     let mut program = translator.program;
     program.bases = bases.into_iter().map(|(_, base)| base).collect();
@@ -249,7 +251,8 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
             return clauses.push(Clause { when, then, place });
         }
         when.push(Match::Unknown);
-        for verdict in [Verdict::Accept, Verdict::Drop] {
+        let untrack = stage.tracking.then_some(Verdict::Untrack);
+        for verdict in [Verdict::Accept, Verdict::Drop].into_iter().chain(untrack) {
             clauses.push(Clause { when: when.clone(), then: Then::Decide(verdict), place });
         }
     }
