@@ -73,6 +73,11 @@ impl Bench {
         self.notes = table(&self.placement, state);
     }
 
+    /// The same where packets may be refused anywhere on their way: what leaves is what got through.
+    pub fn note_ends(&mut self) {
+        self.notes = ends(&self.placement);
+    }
+
     /// Sends packets one by one and says what became of each.
     pub fn send(&mut self, probes: &[Probe]) -> Vec<Observation> {
         probes.chunks(MOST).flat_map(|batch| self.batch(batch)).collect()
@@ -260,6 +265,47 @@ fn routes(placement: &Placement, names: &[String], family: &str) -> String {
 
 /// The table that notes: ahead of every artifact's filter chains, and behind them.
 fn table(placement: &Placement, state: StateMode) -> String {
+    let mut text = noting_sets();
+    let hooks: &[(&str, &str)] = match placement {
+        Placement::Host => &[
+            ("input", "iifname . meta mark { wan0 . 0, lo . 0x52 } "),
+            ("output", "meta mark { 0x50, 0x51 } "),
+        ],
+        Placement::Gateway { .. } => &[("forward", "")],
+    };
+    for (hook, when) in hooks {
+        text += &noting(hook, -149, when, "state", " . ct state");
+        text += &noting(hook, 300, when, "passed", "");
+    }
+    if *placement == Placement::Host && state == StateMode::Stateful {
+        text += OWN;
+    }
+    text + "}\n"
+}
+
+/// The table that notes right behind connection tracking, and where a host's packets end.
+fn ends(placement: &Placement) -> String {
+    const ARRIVING: &str = "iifname . meta mark { wan0 . 0, lo . 0x52 } ";
+    const LEAVING: &str = "meta mark { 0x50, 0x51 } ";
+    let mut text = noting_sets();
+    if *placement == Placement::Host {
+        text += &noting("prerouting", -199, ARRIVING, "state", " . ct state");
+        text += &noting("output", -199, LEAVING, "state", " . ct state");
+        text += &noting("input", 400, ARRIVING, "passed", "");
+        text += &noting("postrouting", 400, LEAVING, "passed", "");
+        text += OWN;
+    } else {
+        text += &noting("prerouting", -199, "", "state", " . ct state");
+    }
+    text + "}\n"
+}
+
+/// The machine's own resets would close the tracked flows that the replies are tested on; what the filter
+/// answers is attached to the flow it refuses, so it can be told apart.
+const OWN: &str = " chain own {\n  type filter hook output priority -310;\n  meta mark != 0 accept\n  \
+                   ct state related accept\n  drop\n }\n";
+
+fn noting_sets() -> String {
     let mut text =
         String::from("table inet bench {}\ndelete table inet bench\ntable inet bench {\n");
     for (name, of) in [
@@ -270,30 +316,15 @@ fn table(placement: &Placement, state: StateMode) -> String {
     ] {
         text += &format!(" set {name} {{ typeof {of}; size 65536; flags dynamic; }}\n");
     }
-    let hooks: &[(&str, &str)] = match placement {
-        Placement::Host => &[
-            ("input", "iifname . meta mark { wan0 . 0, lo . 0x52 } "),
-            ("output", "meta mark { 0x50, 0x51 } "),
-        ],
-        Placement::Gateway { .. } => &[("forward", "")],
-    };
-    for (hook, when) in hooks {
-        for (stage, priority, set, key) in
-            [("early", -149, "state", " . ct state"), ("late", 300, "passed", "")]
-        {
-            text += &format!(
-                " chain {stage}_{hook} {{\n  type filter hook {hook} priority {priority};\n  \
-                 {when}add @{set}4 {{ ip id{key} }}\n  {when}add @{set}6 {{ ip6 flowlabel{key} }}\n }}\n"
-            );
-        }
-    }
-    if *placement == Placement::Host && state == StateMode::Stateful {
-        // The machine's own resets would close the tracked flows that the replies are tested on;
-        // what the filter answers is attached to the flow it refuses, so it can be told apart.
-        text += " chain own {\n  type filter hook output priority -310;\n  meta mark != 0 accept\n  \
-                 ct state related accept\n  drop\n }\n";
-    }
-    text + "}\n"
+    text
+}
+
+/// A chain that notes packets in one of the sets.
+fn noting(hook: &str, priority: i32, when: &str, set: &str, key: &str) -> String {
+    format!(
+        " chain {set}_{hook} {{\n  type filter hook {hook} priority {priority};\n  \
+         {when}add @{set}4 {{ ip id{key} }}\n  {when}add @{set}6 {{ ip6 flowlabel{key} }}\n }}\n"
+    )
 }
 
 /// Reads the noting sets.

@@ -41,7 +41,7 @@ impl Random {
     }
 
     /// Gives a value at, beside or inside one of several ranges.
-    fn near<T: Scalar>(&mut self, ranges: &[(T, T)]) -> u128 {
+    pub fn near<T: Scalar>(&mut self, ranges: &[(T, T)]) -> u128 {
         if ranges.is_empty() {
             return self.within(0, T::MAX.widen());
         }
@@ -57,7 +57,7 @@ impl Random {
     }
 
     /// Gives a value in one of several ranges.
-    fn inside<T: Scalar>(&mut self, ranges: &[(T, T)]) -> u128 {
+    pub fn inside<T: Scalar>(&mut self, ranges: &[(T, T)]) -> u128 {
         let (low, high) = self.one_of(ranges);
         self.within(low.widen(), high.widen())
     }
@@ -461,9 +461,10 @@ fn like(address: IpAddr, value: u128) -> IpAddr {
 }
 
 /// What connection tracking tells flows apart by, the same for both ways.
-type Flow = (u8, u16, [(IpAddr, u16); 2]);
+pub type Flow = (u8, u16, [(IpAddr, u16); 2]);
 
-fn flow_of(packet: &Packet) -> Flow {
+/// Gives a packet's flow.
+pub fn flow_of(packet: &Packet) -> Flow {
     let mut ends =
         [(packet.source, packet.source_port), (packet.destination, packet.destination_port)];
     if is_icmp(packet.protocol) {

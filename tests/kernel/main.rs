@@ -11,8 +11,10 @@ mod bench;
 #[path = "../common/mod.rs"]
 mod common;
 mod draw;
+mod foreign;
 mod hand;
 mod policies;
+mod rules;
 mod sandbox;
 mod scenario;
 mod ways;
@@ -42,6 +44,9 @@ const SHADOWED: [&str; 1] = ["mail-from-the-relay"];
 fn worker() {
     let Ok(name) = std::env::var(sandbox::CASE) else { return };
     let parts: Vec<_> = name.split('/').collect();
+    if let ["foreign", kind, of, placement] = parts[..] {
+        return run_foreign(kind, of, placement);
+    }
     let report = match parts[..] {
         ["hand", name] => run_hand(name),
         ["generated", seed, kind] => {
@@ -68,6 +73,14 @@ fn worker() {
         assert!(report.undecided.iter().all(shadowed), "no packet met {:?}", report.undecided);
     }
     assert!(report.differences.is_empty(), "the kernel and the policy differ");
+}
+
+fn run_foreign(kind: &str, of: &str, placement: &str) {
+    let report = foreign::run_case(kind, of, placement, count() / 2);
+    eprintln!("{kind}/{of}/{placement}: {report}");
+    assert!(report.sent >= count() / 4, "too few packets");
+    assert!(report.differences.is_empty(), "the kernel and the listing differ");
+    assert!(report.vague(kind).is_empty(), "too little is sure: {:?}", report.vague(kind));
 }
 
 fn written(name: &str) -> Written {
@@ -204,6 +217,29 @@ fn generated_policies_hold_in_the_kernel() {
         .map(|seed| format!("generated/{seed}/{}", kinds()[seed % kinds().len()].0))
         .collect();
     all_pass("generated_policies_hold_in_the_kernel", &cases);
+}
+
+/// What is said of rules that somebody else wrote, or nobody.
+#[test]
+fn listings_of_other_hands_mean_what_the_kernel_does() {
+    let seeds = if required() { 40 } else { 4 };
+    let of =
+        |kind: &str, name: &str, at: usize| format!("foreign/{kind}/{name}/{}", PLACEMENTS[at % 2]);
+    let mut cases = Vec::new();
+    for seed in 0..seeds {
+        cases.push(of("nft", &seed.to_string(), seed + 1));
+        cases.push(of("iptables", &seed.to_string(), seed + 1));
+    }
+    cases.extend(foreign::hands().map(|name| of("hand", name, 1)));
+    let texts = std::fs::read_dir(foreign::corpus()).expect("the corpus");
+    for name in
+        texts.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+    {
+        if name.ends_with(".nft") && required() {
+            cases.extend([of("corpus", &name, 0), of("corpus", &name, 1)]);
+        }
+    }
+    all_pass("listings_of_other_hands_mean_what_the_kernel_does", &cases);
 }
 
 /// The harness is a check as well: it must pass what is right and name what is wrong.

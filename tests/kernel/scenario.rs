@@ -73,12 +73,14 @@ pub fn run(case: &Case, bench: &mut Bench, seed: u64, count: usize) -> Report {
         drawn.openers.into_iter().map(|packet| opener(packet, case.state, &mut random)).collect();
     let seen = bench.send(&openers);
     report.judge(case, &openers, &seen);
-    let replies: Vec<_> =
-        openers.iter().filter_map(|opener| reply(opener, case, &mut random)).collect();
+    let replies: Vec<_> = openers
+        .iter()
+        .filter_map(|opener| reply(opener, case.placement, case.state, &mut random))
+        .collect();
     let answers = bench.send(&replies);
     report.judge(case, &replies, &answers);
     let left = count.saturating_sub(openers.len() + replies.len()).max(count / 4);
-    let strangers = strangers(case, &openers, &seen, left, &mut random);
+    let strangers = strangers(case.placement, &openers, &seen, left, &mut random);
     let seen = bench.send(&strangers);
     report.judge(case, &strangers, &seen);
     let rules = case.policy.rules.iter().enumerate();
@@ -87,7 +89,8 @@ pub fn run(case: &Case, bench: &mut Bench, seed: u64, count: usize) -> Report {
     report
 }
 
-fn opener(mut packet: Packet, state: StateMode, random: &mut Random) -> Probe {
+/// Makes a packet one that opens a flow.
+pub fn opener(mut packet: Packet, state: StateMode, random: &mut Random) -> Probe {
     if packet.protocol == protocol::TCP {
         let other = [SYN, SYN, SYN, ACK, RST, SYN | ACK, FIN | ACK, PSH | ACK, RST | ACK];
         packet.tcp_flags = if state == StateMode::Stateful { SYN } else { random.one_of(&other) };
@@ -106,8 +109,13 @@ fn opener(mut packet: Packet, state: StateMode, random: &mut Random) -> Probe {
 }
 
 /// Turns a packet round; `None` for what has no reply, or none that the kernel carries.
-fn reply(opener: &Probe, case: &Case, random: &mut Random) -> Option<Probe> {
-    let mut probe = turned(opener, case.placement);
+pub fn reply(
+    opener: &Probe,
+    placement: &Placement,
+    state: StateMode,
+    random: &mut Random,
+) -> Option<Probe> {
+    let mut probe = turned(opener, placement);
     let packet = &mut probe.packet;
     match packet.protocol {
         protocol::ICMP | protocol::ICMPV6 => {
@@ -117,7 +125,7 @@ fn reply(opener: &Probe, case: &Case, random: &mut Random) -> Option<Probe> {
             packet.destination_port = icmp::word(answer, code);
         }
         protocol::TCP => {
-            packet.tcp_flags = match case.state {
+            packet.tcp_flags = match state {
                 StateMode::Stateful => SYN | ACK,
                 StateMode::Stateless => {
                     random.one_of(&[SYN | ACK, ACK, FIN | ACK, RST, SYN, FIN, 0])
@@ -145,8 +153,8 @@ fn turned(probe: &Probe, placement: &Placement) -> Probe {
 }
 
 /// Later packets of flows, packets of no flow, and errors about flows that exist or not.
-fn strangers(
-    case: &Case,
+pub fn strangers(
+    placement: &Placement,
     openers: &[Probe],
     seen: &[Observation],
     count: usize,
@@ -163,9 +171,9 @@ fn strangers(
         let probe = match turn % 8 {
             0 | 1 => later(&openers[known]),
             2 | 3 => out_of_state(openers[any].clone(), random),
-            4 => out_of_state(turned(&openers[any], case.placement), random),
-            5 | 6 => error(case, &openers[known], random),
-            _ => error(case, &openers[any], random),
+            4 => out_of_state(turned(&openers[any], placement), random),
+            5 | 6 => error(placement, &openers[known], random),
+            _ => error(placement, &openers[any], random),
         };
         out.extend(probe.filter(|probe| carried(&probe.packet).is_ok()));
     }
@@ -195,7 +203,7 @@ fn out_of_state(mut probe: Probe, random: &mut Random) -> Option<Probe> {
     Some(probe)
 }
 
-fn error(case: &Case, about: &Probe, random: &mut Random) -> Option<Probe> {
+fn error(placement: &Placement, about: &Probe, random: &mut Random) -> Option<Probe> {
     let mut quoted = about.clone();
     if random.below(4) == 0 {
         // No packet of any batch has this port: nothing tracks the flow.
@@ -204,7 +212,7 @@ fn error(case: &Case, about: &Probe, random: &mut Random) -> Option<Probe> {
     }
     let bytes = wire::bytes(&quoted, 7);
     let about = &Probe { options: false, ..about.clone() };
-    let mut probe = turned(about, case.placement);
+    let mut probe = turned(about, placement);
     let packet = &mut probe.packet;
     let (number, word) = match packet.family() {
         Family::V4 => {

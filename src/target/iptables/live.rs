@@ -72,9 +72,11 @@ pub(in crate::target) fn read(placement: &Placement, files: &[File]) -> Result<L
 fn enter(program: &mut Program, tables: Tables, family: Family) {
     let first = program.chains.len();
     program.chains.extend(tables.chains.iter().cloned());
+    let unrouted = unrouted(&mut program.chains, &tables);
     for stage in STAGES {
+        let by = if stage.1 == "PREROUTING" { unrouted } else { 0 };
         if may_refuse(&tables, stage.0, first) {
-            program.bases.extend(base(&tables, &stage, family, 0));
+            program.bases.extend(base(&tables, &stage, family, by));
         }
     }
     // Tracking goes on behind a rule that says so, and a packet that is dropped is not tracked.
@@ -99,6 +101,45 @@ fn enter(program: &mut Program, tables: Tables, family: Family) {
     for stage in TRACKING {
         let tracking = |base| Base { policy: Verdict::Accept, ..base };
         program.bases.extend(base(&tables, &stage, family, by).map(tracking));
+    }
+}
+
+/// Adds the chains once more as packets meet them that are not routed yet, where that is another thing; gives
+/// by how much their numbers are higher.
+fn unrouted(chains: &mut Vec<Chain>, tables: &Tables) -> usize {
+    let clauses = tables.chains.iter().flat_map(|chain| &chain.clauses);
+    if !clauses.flat_map(|clause| &clause.when).any(asks_outgoing) {
+        return 0;
+    }
+    let by = tables.chains.len();
+    let mut copies = tables.chains.clone();
+    change(&mut copies, |then| {
+        if let Then::Jump(chain) | Then::Goto(chain) = then {
+            *chain += by;
+        }
+    });
+    let clauses = copies.iter_mut().flat_map(|chain| &mut chain.clauses);
+    clauses.flat_map(|clause| &mut clause.when).for_each(without_outgoing);
+    chains.append(&mut copies);
+    by
+}
+
+/// Tells whether a match is one of the outgoing interface: it says apart what holds where there is none.
+fn asks_outgoing(one: &Match) -> bool {
+    match one {
+        Match::Field(Field::Outgoing, _) => true,
+        Match::AnyOf(any) => any.iter().flatten().any(asks_outgoing),
+        _ => false,
+    }
+}
+
+/// Leaves of a match of the outgoing interface what holds where there is none.
+fn without_outgoing(one: &mut Match) {
+    let asks = asks_outgoing(one);
+    let Match::AnyOf(any) = one else { return };
+    if asks {
+        any.retain(|when| !when.iter().any(asks_outgoing));
+        any.iter_mut().for_each(Vec::clear);
     }
 }
 

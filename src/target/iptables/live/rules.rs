@@ -189,7 +189,8 @@ impl<'a> Reader<'a> {
         Then::Decide(Verdict::RejectProhibited)
     }
 
-    /// Rewrites a rule that comes before nat to speak of what filter sees.
+    /// Rewrites a rule that comes before nat to speak of what filter sees; what one before forwarding says of
+    /// the hop limit is not of the one that filter sees.
     fn blur(&self, table: &str, read: &mut Read<'_>) {
         let chain = read.chain.unwrap_or_default();
         let before = matches!(table, "raw" | "mangle")
@@ -197,6 +198,10 @@ impl<'a> Reader<'a> {
         if before && self.translation.blur(&mut read.when) {
             let reason = "nat may change the destination behind this table";
             read.unclear.push(reason.to_owned());
+        }
+        if before && chain != "OUTPUT" && read.when.iter().any(of_hops) {
+            read.when.retain(|one| !of_hops(one));
+            read.may("packets that are forwarded lose a hop behind this table".to_owned());
         }
     }
 }
@@ -212,6 +217,10 @@ impl Read<'_> {
 /// Tells whether a match is none whose options are read one by one; a protocol's own options are.
 fn foreign(name: &str) -> bool {
     !MATCHES.contains(&name) && super::names::protocol(name).is_none()
+}
+
+fn of_hops(one: &Match) -> bool {
+    matches!(one, Match::Field(Field::HopLimit, _))
 }
 
 impl Rules for Reader<'_> {

@@ -103,6 +103,11 @@ fn look(cursor: &mut Cursor<'_, '_>) -> Option<Look> {
 }
 
 impl Look {
+    /// Tells whether it looks at a value that a rule can write into packets.
+    pub(super) fn is_of_packet(&self) -> bool {
+        of_packet(self.field)
+    }
+
     /// Tells whether it is a port of no protocol in particular.
     pub(super) fn any_header(&self) -> bool {
         any_header(&self.field)
@@ -131,7 +136,8 @@ impl Look {
     }
 }
 
-fn protocols(numbers: &[u8]) -> Match {
+/// The condition that a packet is of one of some protocols.
+pub(super) fn protocols(numbers: &[u8]) -> Match {
     let ranges = numbers.iter().map(|number| (u32::from(*number), u32::from(*number)));
     Match::Field(program::Field::Protocol, ranges.collect())
 }
@@ -292,11 +298,26 @@ impl<'t, 'a> Context<'_, 't, 'a> {
             Field::Destination(_) | Field::DestinationPort(_) if !stage.destination => {
                 Some("the destination may be translated later")
             }
+            field if stage.changed && of_packet(field) => {
+                Some("a rule writes another value into packets")
+            }
+            Field::HopLimit(_) if stage.unrouted() => {
+                Some("packets that are forwarded lose a hop behind this chain")
+            }
             _ => None,
         };
         if let Some(why) = hidden {
             return look.unknown(why);
         }
+        match (set, look.family) {
+            (values::Set::Numbers(ranges), Some(Family::V6)) if look.field == Field::Protocol => {
+                first_header(&ranges)
+            }
+            (set, _) => Self::matching(look, set),
+        }
+    }
+
+    fn matching(look: &Look, set: values::Set) -> Condition {
         match set.matching(look.field) {
             Some(mut when) => {
                 when.extend(look.family.map(Match::Family));
@@ -358,6 +379,10 @@ impl<'t, 'a> Context<'_, 't, 'a> {
                 Err(why) => return Some(Condition::unclear(implied(looks), why)),
             }
         };
+        if as_multiport(looks, list) {
+            let why = "`multiport` of iptables is listed so without its `!` and its ranges";
+            return Some(Condition::unclear(implied(looks), why));
+        }
         if negated {
             let why = "the other values of joined fields are not understood";
             return Some(Condition::unclear(implied(looks), why));
@@ -380,7 +405,7 @@ impl<'t, 'a> Context<'_, 't, 'a> {
         let mut all = Condition::exact(Vec::new());
         for (look, word) in looks.iter().zip(&element.key) {
             let one = match (look.field, word.text) {
-                (Field::Flags, text) => octet(look, text),
+                (Field::Flags, text) if !self.stage.changed => octet(look, text),
                 (Field::Incoming | Field::Outgoing, _) => self.of_words(look, &[*word], false),
                 (_, "*") => Condition::exact(look.implied()),
                 _ => self.of_words(look, &[*word], false),
@@ -395,6 +420,50 @@ impl<'t, 'a> Context<'_, 't, 'a> {
     }
 }
 
+/// Tells whether a field is a value that a rule can write into packets.
+fn of_packet(field: Field) -> bool {
+    !matches!(
+        field,
+        Field::Family | Field::Protocol | Field::State | Field::Incoming | Field::Outgoing
+    )
+}
+
+/// Protocols that are headers with another one behind them (`ipv6_ext_hdr`).
+const EXTENSIONS: [u8; 5] = [0, 43, 44, 51, 60];
+
+/// Gives what `ip6 nexthdr` says of a packet's protocol, which may stand behind headers that it does not pass.
+fn first_header(ranges: &Ranges<u32>) -> Condition {
+    let said = |number: &u8| {
+        let number = u32::from(*number);
+        ranges.iter().any(|(low, high)| (*low..=*high).contains(&number))
+    };
+    let (inside, outside): (Vec<u8>, Vec<u8>) = (0..=u8::MAX).partition(said);
+    let mut any = vec![vec![protocols(&inside)]];
+    if EXTENSIONS.iter().any(said) {
+        any.push(vec![protocols(&outside), Match::Unknown]);
+    }
+    if !EXTENSIONS.iter().all(said) {
+        any.iter_mut().for_each(|when| when.push(Match::Unknown));
+    }
+    Condition {
+        when: vec![Match::Family(Family::V6), Match::AnyOf(any)],
+        unclear: Some("`ip6 nexthdr` does not look behind extension headers".to_owned()),
+    }
+}
+
+/// Tells whether joined ports are what nft makes of `-m multiport --ports`.
+fn as_multiport(looks: &[Look], list: &[Element<'_, '_>]) -> bool {
+    let ports = match looks {
+        [first, second] => match (first.field, second.field) {
+            (Field::SourcePort(from), Field::DestinationPort(to)) => from == to,
+            _ => false,
+        },
+        _ => false,
+    };
+    let any_port = |element: &Element<'_, '_>| element.key.iter().any(|w| w.text == "0-65535");
+    ports && list.iter().any(any_port)
+}
+
 /// In a set, flags are compared as a whole.
 fn octet(look: &Look, text: &str) -> Condition {
     let exactly = values::flag(text).map(|at| values::Set::Numbers(vec![(at, at)]));
@@ -404,7 +473,8 @@ fn octet(look: &Look, text: &str) -> Condition {
     }
 }
 
-fn implied(looks: &[Look]) -> Vec<Match> {
+/// The conditions that looking at fields brings by itself.
+pub(super) fn implied(looks: &[Look]) -> Vec<Match> {
     looks.iter().flat_map(Look::implied).collect()
 }
 

@@ -1,12 +1,16 @@
 //! A rule's statements, one after the other, up to its verdict.
 
-use super::condition::{Condition, Context, Look, looks, pass_value, ports_of_any};
+use super::condition::{
+    Condition, Context, Look, implied, looks, pass_value, ports_of_any, protocols,
+};
 use super::elements::{Element, elements, skip_one, value};
 use super::ruleset::Rule;
 use super::verdict::{Act, VERDICTS, verdict};
 use crate::ir::Verdict;
-use crate::proof::program::Match;
-use crate::target::nftables::read::lex::Kind;
+use crate::net::Family;
+use crate::net::protocol::TCP;
+use crate::proof::program::{Field, Match};
+use crate::target::nftables::read::lex::{Kind, Token};
 use crate::target::nftables::read::parse::Cursor;
 
 /// What a rule says.
@@ -222,7 +226,8 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
         }
     }
 
-    /// Reads `add @set { ip saddr }`: it never decides, but what counts in the element may not match.
+    /// Reads `add @set { ip saddr }`: it never decides, but packets without the field do not match, and what
+    /// counts in the element may not.
     fn update(&mut self) -> Step<'a> {
         let start = self.cursor.at;
         self.pass(2);
@@ -233,15 +238,42 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
         if tokens.iter().any(|token| counts(token.kind)) {
             return Step::Lost("how often an element matches is not known".to_owned());
         }
+        let mut inside = Cursor { tokens, at: 3 };
+        let looked = looks(&mut inside);
+        match (looked, inside.peek()) {
+            (
+                Some(looks),
+                Some(Kind::Symbol("}") | Kind::Word("timeout" | "expires" | "comment")),
+            ) => {
+                self.when.extend(implied(&looks));
+            }
+            _ => self.lose("which packets have the element is not known".to_owned()),
+        }
         Step::Next
     }
 
     /// Reads what nft lists of rules that iptables made and that it has no words for.
     fn extension(&mut self) -> Step<'a> {
         match self.cursor.tokens.get(self.cursor.at + 1).map(|token| token.kind) {
-            Some(Kind::Word("match")) => Step::Lost("a match of iptables is not listed".to_owned()),
+            Some(Kind::Word("match")) => {
+                self.lose("a match of iptables is not listed".to_owned());
+                self.pass(3)
+            }
+            Some(Kind::Word("target")) if self.rejects() => {
+                self.note(Some("how `REJECT` of iptables answers is not listed".to_owned()));
+                let reset = vec![Match::Unknown, protocols(&[TCP])];
+                Step::Ends(vec![
+                    (reset, Act::Decide(Verdict::RejectReset, Vec::new())),
+                    (Vec::new(), Act::Decide(Verdict::RejectProhibited, Vec::new())),
+                ])
+            }
             _ => self.foreign("xt"),
         }
+    }
+
+    fn rejects(&self) -> bool {
+        let third = self.cursor.tokens.get(self.cursor.at + 2).map(|token| token.kind);
+        matches!(third, Some(Kind::Quoted("REJECT") | Kind::Word("REJECT")))
     }
 
     fn old_extension(&mut self, word: &str) -> Step<'a> {
@@ -347,15 +379,43 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
         (1..=most).find(|at| word(*at) == Some("set"))
     }
 
+    /// Reads `meta mark set ct mark` and its like: packets without what is changed, or without the value that
+    /// is put there, do not match.
     fn mangle(&mut self, length: usize) -> Step<'a> {
         let looked = looks(&mut Cursor { tokens: self.cursor.tokens, at: self.cursor.at });
-        if looked.is_some() {
-            let why = "the rules behind this one see a changed packet";
-            self.always.get_or_insert_with(|| why.to_owned());
+        let first = self.cursor.peek();
+        match (looked, first) {
+            (Some(looks), _) => {
+                let why = "the rules behind this one see a changed packet";
+                self.always.get_or_insert_with(|| why.to_owned());
+                self.when.extend(implied(&looks));
+            }
+            (None, Some(Kind::Word("ip"))) => self.when.push(Match::Family(Family::V4)),
+            (None, Some(Kind::Word("ip6"))) => self.when.push(Match::Family(Family::V6)),
+            (None, Some(Kind::Word("meta" | "ct" | "mark" | "priority" | "nftrace"))) => {}
+            _ => self.lose("which packets have what is changed is not known".to_owned()),
         }
         self.pass(length + 1);
+        let start = self.cursor.at;
         pass_value(&mut self.cursor);
+        let value = self.cursor.tokens.get(start..self.cursor.at).unwrap_or_default();
+        self.when_it_has(value);
         Step::Next
+    }
+
+    /// Takes into account that not every packet has a value; a single word is a constant.
+    fn when_it_has(&mut self, value: &[Token<'a>]) {
+        let why = || "whether packets have the value is not known".to_owned();
+        match value {
+            [Token { kind: Kind::Word("ct"), .. }, _, rest @ ..] if !rest.iter().any(may_lack) => {
+                // New, established and related packets have a connection.
+                let has = Match::Field(Field::State, vec![(0, 2)]);
+                self.when.push(Match::AnyOf(vec![vec![has], vec![Match::Unknown]]));
+                self.note(Some(why()));
+            }
+            [_, _, ..] if value.iter().any(may_lack) => self.lose(why()),
+            _ => {}
+        }
     }
 
     /// Reads what stands behind `vmap`.
@@ -455,4 +515,23 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
         });
         read.unwrap_or_else(|_| vec![(Vec::new(), Act::Anything)])
     }
+}
+
+/// Tells whether a rule writes another value into packets: `ip daddr set …`, `tcp dport set …`.
+pub(super) fn changes(rule: &Rule<'_, '_>) -> bool {
+    let sets = |(at, token): (usize, &Token<'_>)| {
+        token.kind == Kind::Word("set")
+            && at.checked_sub(2).is_some_and(|at| {
+                looks(&mut Cursor { tokens: rule.tokens, at })
+                    .is_some_and(|l| l.iter().any(Look::is_of_packet))
+            })
+    };
+    rule.tokens.iter().enumerate().any(sets)
+}
+
+/// Tells whether a word of a value is of something that not every packet has.
+fn may_lack(token: &Token<'_>) -> bool {
+    const SAFE: [&str; 7] = ["meta", "mark", "and", "or", "xor", "lshift", "rshift"];
+    let named = |word: &str| word.starts_with(|c: char| c.is_ascii_alphabetic());
+    matches!(token.kind, Kind::Word(word) if named(word) && !SAFE.contains(&word))
 }

@@ -32,6 +32,17 @@ pub(super) struct Stage {
     pub(super) destination: bool,
     /// Whether it is only asked if packets are tracked.
     pub(super) tracking: bool,
+    /// Whether a rule somewhere writes another value into packets: what they have here is then not known.
+    pub(super) changed: bool,
+}
+
+/// What becomes of packets on their way through all tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Way {
+    /// Whether any table translates addresses.
+    pub(super) translates: bool,
+    /// Whether any rule writes another value into packets.
+    pub(super) changes: bool,
 }
 
 /// Connection tracking comes at this priority (NF_IP_PRI_CONNTRACK).
@@ -63,7 +74,13 @@ impl Stage {
             source: true,
             destination: true,
             tracking: false,
+            changed: false,
         }
+    }
+
+    /// Tells whether packets come by that may be forwarded later.
+    pub(super) fn unrouted(&self) -> bool {
+        self.hooks.contains(&Hook::Forward) && self.outgoing == Has::No
     }
 
     /// Gives the condition that a packet is at one of the hooks.
@@ -74,8 +91,18 @@ impl Stage {
     }
 }
 
-/// Gives what a base chain of a family's table is; `translates` tells whether any table translates addresses.
-pub(super) fn role(family: &str, base: &Base<'_>, translates: bool) -> Role {
+/// Gives what a base chain of a family's table is.
+pub(super) fn role(family: &str, base: &Base<'_>, way: Way) -> Role {
+    match decides(family, base, way.translates) {
+        Role::Decides(stages) => {
+            let changed = |(order, stage)| (order, Stage { changed: way.changes, ..stage });
+            Role::Decides(stages.into_iter().map(changed).collect())
+        }
+        other => other,
+    }
+}
+
+fn decides(family: &str, base: &Base<'_>, translates: bool) -> Role {
     use Has::{No, Perhaps, Yes};
     let early = base.priority < TRACKING;
     let tracked = |stage: Stage| Stage { tracked: !early, ..stage };

@@ -490,3 +490,100 @@ proptest! {
         }
     }
 }
+
+/// Each was seen in the kernel.
+#[test]
+fn what_a_packet_lacks_ends_a_rule() {
+    let place = gateway();
+    let read = listing(
+        &place,
+        "table inet a {
+            set seen {
+                type ipv4_addr
+                size 65535
+                flags dynamic,timeout
+            }
+            chain p {
+                type filter hook prerouting priority mangle
+                ip ttl 64 tcp dport 26 drop
+            }
+            chain f {
+                type filter hook forward priority filter
+                tcp dport 20 ip dscp set cs1 drop
+                tcp dport 21 add @seen { ip saddr timeout 2d } drop
+                tcp dport 22 meta mark set ct mark drop
+                tcp dport 23 meta mark set meta mark | 0x1 drop
+                ip6 nexthdr tcp tcp dport 24 drop
+                ip6 nexthdr != udp tcp dport 25 drop
+                udp sport . udp dport { 0-65535 . 27, 27 . 0-65535 } drop
+                tcp dport 28 xt match set counter packets 0 bytes 0 drop
+                tcp dport 29 xt target \"REJECT\"
+            }
+        }",
+    );
+    holds(
+        &read,
+        &place,
+        &[
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,20", &[Drop]),
+            ("forward tcp wan0>lan0 2001:db8::1,999 2001:db8::2,20", &[Accept]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,21", &[Drop]),
+            ("forward tcp wan0>lan0 2001:db8::1,999 2001:db8::2,21", &[Accept]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,22", &[Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,22 invalid", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,23", &[Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,24", &[Accept]),
+            ("forward tcp wan0>lan0 2001:db8::1,999 2001:db8::2,24", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 2001:db8::1,999 2001:db8::2,25", &[Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,26", &[Accept, Drop]),
+            ("forward udp wan0>lan0 192.0.2.1,999 10.0.0.1,27", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,28", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,29", &[Prohibited, Reset]),
+        ],
+    );
+}
+
+/// The kernel puts a chain ahead of those that are at the same place already.
+#[test]
+fn the_later_chain_of_a_place_comes_first() {
+    let place = gateway();
+    let read = listing(
+        &place,
+        "table inet a {
+            chain f { type filter hook forward priority 0; tcp dport 22 drop; }
+            chain g { type filter hook forward priority 0; tcp dport 22 reject with tcp reset; }
+        }",
+    );
+    holds(&read, &place, &[("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,22", &[Reset])]);
+}
+
+#[test]
+fn what_a_rule_writes_into_packets_is_not_known_elsewhere() {
+    let place = gateway();
+    let text = |how: &str| {
+        format!(
+            "table ip a {{
+                chain p {{ type filter hook prerouting priority mangle; tcp dport 80 {how}; }}
+                chain f {{
+                    type filter hook forward priority filter; policy drop
+                    ip daddr 10.0.0.1 tcp dport 22 accept
+                    meta l4proto udp accept
+                }}
+            }}"
+        )
+    };
+    let to = |port| format!("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,{port}");
+    let udp = "forward udp wan0>lan0 192.0.2.1,999 10.0.0.1,53";
+    let read = listing(&place, &text("ip daddr set 10.0.0.1 tcp dport set 22"));
+    assert!(!read.unclear.is_empty());
+    holds(
+        &read,
+        &place,
+        &[(&to(22), &[Accept, Drop]), (&to(23), &[Accept, Drop]), (udp, &[Accept])],
+    );
+    // What is no part of a packet that is looked at may be written.
+    for how in ["meta mark set 0x1", "tcp option maxseg size set rt mtu", "ip dscp set cs1"] {
+        let read = listing(&place, &text(how));
+        holds(&read, &place, &[(&to(22), &[Accept]), (&to(23), &[Drop]), (udp, &[Accept])]);
+    }
+}

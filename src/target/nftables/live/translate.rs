@@ -4,7 +4,7 @@ use super::condition::Context;
 use super::head::Base;
 use super::rule::read;
 use super::ruleset::{Rule, Ruleset, Table};
-use super::stage::{Role, Stage, role};
+use super::stage::{Role, Stage, Way, role};
 use super::verdict::Act;
 use crate::ir::{Placement, Verdict};
 use crate::net::Family;
@@ -32,16 +32,21 @@ pub(super) fn program(
         program: Program::default(),
         unclear: ruleset.unclear.clone(),
     };
-    let translates = ruleset.tables.iter().any(translates);
+    let way = Way {
+        translates: ruleset.tables.iter().any(translates),
+        changes: ruleset.tables.iter().flat_map(rules).any(super::rule::changes),
+    };
     let mut bases = Vec::new();
     for (at, table) in ruleset.tables.iter().enumerate().filter(|(_, table)| !table.dormant) {
         for (chain, base) in table.chains.iter().enumerate() {
             if let Some(head) = &base.base {
-                translator.base((at, chain), head, translates, &mut bases);
+                translator.base((at, chain), head, way, &mut bases);
             }
         }
     }
-    // Of two that stand at one place the order does not change what passes: both must accept.
+    // Of two that stand at one place the later one comes first (nf_hook_entries_grow). That does not change
+    // what passes, for both must accept, but which of them refuses.
+    bases.reverse();
     bases.sort_by_key(|(order, _)| *order);
     let mut program = translator.program;
     program.bases = bases.into_iter().map(|(_, base)| base).collect();
@@ -50,6 +55,10 @@ pub(super) fn program(
     unclear.sort_by_key(|error| error.place);
     unclear.dedup_by_key(|error| error.place);
     Ok((program, unclear))
+}
+
+fn rules<'r, 't, 'a>(table: &'r Table<'t, 'a>) -> impl Iterator<Item = &'r Rule<'t, 'a>> {
+    table.chains.iter().flat_map(|chain| &chain.rules)
 }
 
 /// Tells whether a table may translate addresses.
@@ -101,12 +110,12 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
         &mut self,
         (table, chain): (usize, usize),
         head: &Base<'a>,
-        translates: bool,
+        way: Way,
         bases: &mut Vec<Ordered>,
     ) {
         let Some(owner) = self.ruleset.tables.get(table) else { return };
         let Some(place) = owner.chains.get(chain).map(|chain| chain.place) else { return };
-        match role(owner.family, head, translates) {
+        match role(owner.family, head, way) {
             Role::Nothing => {}
             Role::Beside(stage) => {
                 let before = self.unclear.len();
@@ -249,7 +258,8 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
             return clauses.push(Clause { when, then, place });
         }
         when.push(Match::Unknown);
-        for verdict in [Verdict::Accept, Verdict::Drop] {
+        let untrack = stage.tracking.then_some(Verdict::Untrack);
+        for verdict in [Verdict::Accept, Verdict::Drop].into_iter().chain(untrack) {
             clauses.push(Clause { when: when.clone(), then: Then::Decide(verdict), place });
         }
     }
