@@ -169,7 +169,9 @@ impl<'t, 'a> Context<'_, 't, 'a> {
         if let Some(compared) = self.compared(look, cursor) {
             return compared;
         }
-        let negated = cursor.next_is(Kind::Symbol("!="));
+        // `!` says that a packet has none of the states; `!=` compares all bits at once.
+        let none = look.field == Field::State && cursor.next_is(Kind::Symbol("!"));
+        let negated = none || cursor.next_is(Kind::Symbol("!="));
         if !negated {
             cursor.next_is(Kind::Symbol("=="));
         }
@@ -192,7 +194,7 @@ impl<'t, 'a> Context<'_, 't, 'a> {
         if matches!(cursor.peek(), Some(Kind::Symbol(_) | Kind::Word("/" | "-"))) {
             return None;
         }
-        if negated && words.len() > 1 {
+        if negated && !none && words.len() > 1 {
             return Some(look.unknown("the other values of several bits are not understood"));
         }
         Some(self.of_words(look, &words, negated))
