@@ -206,10 +206,12 @@ impl<'t, 'a> Context<'_, 't, 'a> {
         Some(Condition::exact(when))
     }
 
-    /// Reads `> 1024` and its like.
+    /// Reads `> 1024` and its like; for rules of iptables nft lists `lt 64`.
     fn compared(&self, look: &Look, cursor: &mut Cursor<'t, 'a>) -> Option<Option<Condition>> {
         let operator = match cursor.peek() {
             Some(Kind::Symbol(operator @ ("<" | ">" | "<=" | ">="))) => operator,
+            Some(Kind::Word("lt")) => "<",
+            Some(Kind::Word("gt")) => ">",
             _ => return None,
         };
         cursor.at += 1;
