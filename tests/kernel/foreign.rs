@@ -20,8 +20,12 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-/// The least share of packets, in percent, whose fate readers are sure of in generated rules.
-const LEAST: usize = 40;
+/// The least share of packets, in percent, whose fate readers are sure of in generated rules as a whole:
+/// `perhaps` is never wrong.
+pub const LEAST: usize = 85;
+
+/// How a worker says the share of its packets.
+pub const SHARE: &str = "share that is sure: ";
 
 /// What a reader made of a listing.
 struct Told {
@@ -409,11 +413,11 @@ impl Report {
         }
     }
 
-    /// Gives the listings that the reader is sure of too seldom: `perhaps` is never wrong.
-    pub fn vague(&self, kind: &str) -> Vec<&'static str> {
-        let own = |name: &str| (kind == "nft") || (kind == "iptables" && name == "iptables-save");
-        let vague = self.sure.iter().filter(|(name, _, sure)| own(name) && *sure < LEAST);
-        vague.map(|(name, ..)| *name).collect()
+    /// Gives the share of packets that the tools' own listings are sure of, in percent.
+    pub fn share(&self, kind: &str) -> usize {
+        let own = |name: &str| kind != "iptables" || name == "iptables-save";
+        let own = self.sure.iter().filter(|(name, ..)| own(name));
+        own.map(|(.., sure)| *sure).min().unwrap_or_default()
     }
 
     fn send(&mut self, bench: &mut Bench, told: &[Told], probes: &[Probe]) -> Vec<Observation> {

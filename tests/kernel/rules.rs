@@ -248,8 +248,9 @@ fn upper(random: &mut Random, layer: u8) -> String {
 }
 
 fn state(random: &mut Random) -> String {
-    match random.below(5) {
+    match random.below(6) {
         0 => format!("ct state != {}", random.one_of(&STATES)),
+        5 => format!("ct state ! {}", some(random, &STATES).join(",")),
         1 => format!("ct state {{ {} }}", some(random, &STATES).join(", ")),
         2 => format!("ct state != {{ {} }}", some(random, &STATES).join(", ")),
         3 => format!("ct state != {}", some(random, &STATES).join(",")),

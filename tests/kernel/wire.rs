@@ -207,7 +207,7 @@ pub enum Came {
 /// Says what a packet that was read from an interface is; `sent` is the last one that was sent.
 pub fn came(read: &[u8], sent: &[u8], id: u16) -> Option<Came> {
     let (source, destination, protocol, got, body) = parse(read)?;
-    let (from, to, _, _, _) = parse(sent)?;
+    let (from, to, _, _, payload) = parse(sent)?;
     if got == u32::from(id) && source == from && destination == to {
         return Some(Came::Packet(id));
     }
@@ -217,7 +217,9 @@ pub fn came(read: &[u8], sent: &[u8], id: u16) -> Option<Came> {
         }
         protocol::ICMP | protocol::ICMPV6 if destination == from => {
             let quoted = parse(body.get(8..)?)?;
-            let about = quoted.0 == from && quoted.1 == to;
+            // Not one about the answer to another packet between the two.
+            let same = quoted.4.get(..4) == payload.get(..4);
+            let about = quoted.0 == from && quoted.1 == to && same;
             about.then_some(Came::Error(*body.first()?, *body.get(1)?))
         }
         _ => None,

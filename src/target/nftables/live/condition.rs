@@ -174,7 +174,9 @@ impl<'t, 'a> Context<'_, 't, 'a> {
         if let Some(compared) = self.compared(look, cursor) {
             return compared;
         }
-        let negated = cursor.next_is(Kind::Symbol("!="));
+        // `!` says that a packet has none of the states; `!=` compares all bits at once.
+        let none = look.field == Field::State && cursor.next_is(Kind::Symbol("!"));
+        let negated = none || cursor.next_is(Kind::Symbol("!="));
         if !negated {
             cursor.next_is(Kind::Symbol("=="));
         }
@@ -197,7 +199,7 @@ impl<'t, 'a> Context<'_, 't, 'a> {
         if matches!(cursor.peek(), Some(Kind::Symbol(_) | Kind::Word("/" | "-"))) {
             return None;
         }
-        if negated && words.len() > 1 {
+        if negated && !none && words.len() > 1 {
             return Some(look.unknown("the other values of several bits are not understood"));
         }
         Some(self.of_words(look, &words, negated))
@@ -209,10 +211,12 @@ impl<'t, 'a> Context<'_, 't, 'a> {
         Some(Condition::exact(when))
     }
 
-    /// Reads `> 1024` and its like.
+    /// Reads `> 1024` and its like; for rules of iptables nft lists `lt 64`.
     fn compared(&self, look: &Look, cursor: &mut Cursor<'t, 'a>) -> Option<Option<Condition>> {
         let operator = match cursor.peek() {
             Some(Kind::Symbol(operator @ ("<" | ">" | "<=" | ">="))) => operator,
+            Some(Kind::Word("lt")) => "<",
+            Some(Kind::Word("gt")) => ">",
             _ => return None,
         };
         cursor.at += 1;

@@ -413,6 +413,8 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
                 self.when.push(Match::AnyOf(vec![vec![has], vec![Match::Unknown]]));
                 self.note(Some(why()));
             }
+            // JSON that has no spelling.
+            [Token { kind: Kind::Quoted(json), .. }] if json.starts_with('{') => self.lose(why()),
             [_, _, ..] if value.iter().any(may_lack) => self.lose(why()),
             _ => {}
         }

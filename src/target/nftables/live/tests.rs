@@ -393,7 +393,7 @@ fn json_loses_nothing() {
         (r#"{"log": {"flags": "all", "new": 1}}, {"counter": "x"}, {"drop": null}"#, &[Drop]),
         (
             r#"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": {"new": 1}}}, {"drop": null}"#,
-            &[Drop],
+            &[Accept, Drop],
         ),
         (r#"{"reject": {"type": "icmp", "expr": 7}}"#, &[Prohibited]),
     ];
@@ -517,6 +517,9 @@ fn what_a_packet_lacks_ends_a_rule() {
                 ip6 nexthdr != udp tcp dport 25 drop
                 udp sport . udp dport { 0-65535 . 27, 27 . 0-65535 } drop
                 tcp dport 28 xt match set counter packets 0 bytes 0 drop
+                tcp dport 31 ip ttl lt 64 drop
+                tcp dport 32 ip ttl gt 63 drop
+                tcp dport 30 ct state ! established,related drop
                 tcp dport 29 xt target \"REJECT\"
             }
         }",
@@ -538,6 +541,10 @@ fn what_a_packet_lacks_ends_a_rule() {
             ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,26", &[Accept, Drop]),
             ("forward udp wan0>lan0 192.0.2.1,999 10.0.0.1,27", &[Accept, Drop]),
             ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,28", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,31", &[Accept]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,32", &[Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,30", &[Drop]),
+            ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,30 related", &[Accept]),
             ("forward tcp wan0>lan0 192.0.2.1,999 10.0.0.1,29", &[Prohibited, Reset]),
         ],
     );

@@ -9,7 +9,15 @@ use serde_json::Value;
 /// statement that is understood is spelled so.
 pub(super) fn spell(value: &Value) -> String {
     let known = whole::<Statement<'_>>(value).and_then(|statement| known(&statement));
-    known.unwrap_or_else(|| other(value))
+    known.or_else(|| none_of(value)).unwrap_or_else(|| other(value))
+}
+
+/// A match of flags of which none is set; the crate does not know its operator.
+fn none_of(value: &Value) -> Option<String> {
+    let inner = value.get("match")?;
+    let part = |at: &str| expression(&whole::<Expression<'_>>(inner.get(at)?)?);
+    let none = inner.get("op").and_then(Value::as_str) == Some("!");
+    none.then(|| Some(format!("{} ! {}", part("left")?, part("right")?)))?
 }
 
 fn other(value: &Value) -> String {
