@@ -281,6 +281,7 @@ fn words(differs: Differs) -> (Code, &'static str) {
         Differs::Shuts => (Code::Shuts, "refuses what the policy lets through"),
         Differs::MayOpen => (Code::MayOpen, "may let through what the policy refuses"),
         Differs::MayShut => (Code::MayShut, "may refuse what the policy lets through"),
+        Differs::Tracks => (Code::Tracks, "tracks connections otherwise than the policy says"),
         Differs::Answers => (Code::Answers, "answers otherwise than the policy says"),
     }
 }

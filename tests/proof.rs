@@ -141,7 +141,8 @@ proptest! {
                 _ if one == other => vec![],
                 (true, false) => vec![Differs::MayShut],
                 (false, true) => vec![Differs::MayOpen],
-                _ => vec![Differs::Answers],
+                (true, true) => vec![Differs::Tracks],
+                (false, false) => vec![Differs::Answers],
             };
             prop_assert_eq!(said, expected, "{}", packet);
         }
@@ -171,7 +172,8 @@ fn differs(expected: Verdict, done: Verdict) -> Option<Differs> {
         _ if expected == done => None,
         (false, true) => Some(Differs::Opens),
         (true, false) => Some(Differs::Shuts),
-        _ => Some(Differs::Answers),
+        (true, true) => Some(Differs::Tracks),
+        (false, false) => Some(Differs::Answers),
     }
 }
 

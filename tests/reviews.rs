@@ -188,6 +188,27 @@ fn what_is_not_understood_is_answered_both_ways() {
 }
 
 #[test]
+fn replies_hang_on_tracking() {
+    let without =
+        LISTED.replace("\t\tmeta mark 0x00000007 accept\n", "").replace("limit rate 5/second ", "");
+    let raw = "table ip raw {\n\tchain pre {\n\t\ttype filter hook prerouting priority raw; policy accept;\n\t\ttcp dport 22 notrack\n\t}\n}\n";
+    let folder = folder(&[("policy.yaml", POLICY), ("live.nft", &(without + raw))]);
+    let said = run(folder.path(), &["verify", "policy.yaml", "live.nft"]);
+    recorded("verify-tracks", &said);
+    assert!(said.code == 1 && said.text.contains("error[tracks]"), "{}", said.text);
+}
+
+#[test]
+fn what_another_family_drops_is_not_equal() {
+    let without =
+        LISTED.replace("\t\tmeta mark 0x00000007 accept\n", "").replace("limit rate 5/second ", "");
+    let ingress = "table netdev z {\n\tchain i {\n\t\ttype filter hook ingress device \"wan0\" priority filter; policy drop;\n\t}\n}\n";
+    let folder = folder(&[("policy.yaml", POLICY), ("live.nft", &(without + ingress))]);
+    let said = run(folder.path(), &["verify", "policy.yaml", "live.nft"]);
+    assert!(said.code == 1 && said.text.contains("error[may-shut]"), "{}", said.text);
+}
+
+#[test]
 fn what_is_not_there_or_no_firewall_cannot_be_verified() {
     let folder = folder(&[("policy.yaml", POLICY), ("page.html", "<html>\n<p>502</p>\n</html>\n")]);
     let said = run(folder.path(), &VERIFY);
@@ -212,6 +233,8 @@ fn a_change_is_told_as_traffic() {
     recorded("diff-markdown", &said);
     let said = run(folder.path(), &["diff", "old.yaml", "new.yaml", "--format", "json"]);
     recorded("diff-json", &said);
+    let said = run(folder.path(), &["diff", "old.yaml", "new.yaml", "--format", "github"]);
+    recorded("diff-github", &said);
 }
 
 #[test]
@@ -294,7 +317,7 @@ fn a_revision_is_the_other_side() {
     let said = run(folder.path(), &["diff", "policy.yaml", "--against", "HEAD"]);
     recorded("diff-against", &said);
     assert_eq!(said.code, 1);
-    for unknown in ["NOPE", "--output=x", ""] {
+    for unknown in ["NOPE", "--output=x", "^HEAD", "HEAD:policy.yaml", ""] {
         let said = run(folder.path(), &["diff", "policy.yaml", &format!("--against={unknown}")]);
         assert_eq!(said.code, 2, "{}", said.text);
     }
@@ -341,6 +364,40 @@ fn two_firewalls_are_compared_without_the_policys_rules() {
     let said = run(folder.path(), &compare);
     recorded("diff-firewalls", &said);
     assert_eq!(said.code, 1);
+}
+
+#[test]
+fn reports_are_not_written_over_what_is_read() {
+    let folder = folder(&[("policy.yaml", POLICY), ("more.yaml", "tests: []\n")]);
+    for report in ["policy.yaml", "./policy.yaml", "more.yaml"] {
+        let before = fs::read(folder.path().join(report)).expect("a file");
+        let said = run(folder.path(), &["test", "policy.yaml", "more.yaml", "--junit", report]);
+        assert_eq!(said.code, 2, "{}", said.text);
+        assert_eq!(fs::read(folder.path().join(report)).expect("a file"), before);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_no_file_is_written_to_and_a_full_one_is_a_failure() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = folder(&[("policy.yaml", POLICY)]);
+    let device = |path: &str| fs::metadata(path).expect(path).file_type().is_char_device();
+    let said = run(folder.path(), &["test", "--junit", "/dev/null"]);
+    assert!(said.code == 0 && device("/dev/null"), "{}", said.text);
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    for args in [&["test"][..], &["diff", "policy.yaml", "policy.yaml", "--format", "json"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let status = command.current_dir(folder.path()).args(args).stdout(full()).status();
+        assert_eq!(status.expect("it runs").code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn standard_input_is_one_thing() {
+    let folder = compiled(&[("policy.yaml", POLICY)]);
+    let said = run(folder.path(), &["verify", "-", "-"]);
+    assert_eq!(said.code, 2, "{}", said.text);
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Names {
 
     /// Writes services: names where they have one.
     pub fn services(&self, list: &[L4]) -> String {
-        let mut sorted = list.to_vec();
+        let mut sorted = whole_together(list);
         sorted.sort();
         if let Some(name) = self.services.get(&sorted) {
             return name.clone();
@@ -109,8 +109,15 @@ impl Names {
             Some(name) => name.clone(),
             None => service(l4),
         };
-        let words: Vec<_> = sorted.iter().map(one).collect();
-        words.join(", ")
+        // What is said by what it lacks stands last: all that follows would seem to be lacked as well.
+        let (lacking, said): (Vec<_>, Vec<_>) =
+            sorted.iter().map(one).partition(|word| word.contains(" except "));
+        let said = said.join(", ");
+        match lacking.join(", and ") {
+            lacking if lacking.is_empty() => said,
+            lacking if said.is_empty() => lacking,
+            lacking => format!("{said}, and {lacking}"),
+        }
     }
 
     /// Writes who reaches whom with what: `agents -> any: https`.
@@ -155,6 +162,20 @@ fn size(set: &IpSet) -> u128 {
     let v4 = set.v4.ranges().iter().map(|(low, high)| u128::from(high - low) + 1);
     let v6 = set.v6.ranges().iter().map(|(low, high)| ((high - low) >> 64) + 1);
     v4.chain(v6).fold(0, u128::saturating_add)
+}
+
+/// The same services, those that are whole protocols as one set of them.
+fn whole_together(list: &[L4]) -> Vec<L4> {
+    let whole = |l4: &&L4| matches!(l4.kind(), L4Kind::Any | L4Kind::Protocols(_));
+    let (whole, mut parts): (Vec<_>, Vec<_>) = list.iter().partition(whole);
+    if let [one, more @ ..] = whole.as_slice() {
+        let all =
+            more.iter().fold(one.protocol_set().clone(), |all, l4| all.union(l4.protocol_set()));
+        let all = L4::protocols(all);
+        parts.retain(|part| !part.protocol_set().is_subset(all.protocol_set()));
+        return parts.into_iter().cloned().chain([all]).collect();
+    }
+    list.to_vec()
 }
 
 /// Writes a service as policies do: `tcp/443`, `icmp/echo-request`, `protocol/gre`, `any`.
@@ -224,7 +245,7 @@ fn types(protocol: &str, family: Family, words: &PortSet) -> String {
         }
         some += usize::from(!part.is_empty());
     }
-    if some > 12 { format!("{protocol}, {some} types") } else { list.join(", ") }
+    if some > 12 { format!("{protocol} ({some} types)") } else { list.join(", ") }
 }
 
 #[cfg(test)]

@@ -99,6 +99,10 @@ fn of_policies(command: &Compare, global: &Global, session: &mut Session) -> Res
     let Some(found) = diff::diff(&old.side(session), &new.side(session), &names) else {
         return Err(Failed("the policies could not be compared within the budget".to_owned()));
     };
+    if matches!(global.format, Format::Github | Format::Sarif) {
+        let notes = found.changes.iter().map(|line| line.diagnostic(new.policy.name.span));
+        notes.for_each(|note| session.diags.push(note));
+    }
     session.finish(global, &json!(found));
     if global.format == Format::Human {
         print(&text(command, &found, &new.policy));

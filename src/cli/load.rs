@@ -9,6 +9,7 @@ use crate::target::{File, render::Templates};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What messages call standard input.
 const STDIN: &str = "standard input";
@@ -18,14 +19,28 @@ struct Disk;
 
 impl Loader for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        if path != "-" {
-            return fs::read(path).map_err(|error| error.to_string());
-        }
+        let mut from: Box<dyn Read> = match path {
+            "-" if STDIN_READ.swap(true, Ordering::Relaxed) => {
+                return Err("standard input can be read once only".to_owned());
+            }
+            "-" => Box::new(std::io::stdin()),
+            path => Box::new(fs::File::open(path).map_err(|error| error.to_string())?),
+        };
         let mut bytes = Vec::new();
-        let read = std::io::stdin().read_to_end(&mut bytes);
-        read.map(|_| bytes).map_err(|error| error.to_string())
+        let read = from.by_ref().take(LARGEST + 1).read_to_end(&mut bytes);
+        read.map_err(|error| error.to_string())?;
+        match u64::try_from(bytes.len()) {
+            Ok(size) if size <= LARGEST => Ok(bytes),
+            _ => Err(format!("larger than {} MiB", LARGEST >> 20)),
+        }
     }
 }
+
+/// Whether standard input was read.
+static STDIN_READ: AtomicBool = AtomicBool::new(false);
+
+/// The most bytes that are read of anything.
+const LARGEST: u64 = 512 << 20;
 
 /// Gives the folder that a policy's relative paths start from.
 pub(super) fn folder(policy: &str) -> PathBuf {
@@ -153,10 +168,13 @@ pub(super) fn text(path: &str, bytes: Vec<u8>) -> Result<File, Failed> {
 pub(super) fn day(text: &str) -> Result<String, String> {
     let form =
         |(at, c): (usize, char)| if at == 4 || at == 7 { c == '-' } else { c.is_ascii_digit() };
-    if text.len() == 10 && text.chars().enumerate().all(form) {
-        Ok(text.to_owned())
-    } else {
-        Err("a day is written YYYY-MM-DD".to_owned())
+    if text.len() != 10 || !text.chars().enumerate().all(form) {
+        return Err("a day is written YYYY-MM-DD".to_owned());
+    }
+    let month = text.get(5..7).filter(|month| ("01"..="12").contains(month));
+    match month.and_then(|_| text.get(..8)).map(|month| format!("{month}01")) {
+        Some(first) if (0..31).any(|days| after(&first, days) == text) => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not a real day")),
     }
 }
 
@@ -193,5 +211,16 @@ mod tests {
         assert_eq!(after("2028-02-27", 2), "2028-02-29");
         assert_eq!(after("2100-02-28", 1), "2100-03-01");
         assert_eq!(after("2026-04-30", 0), "2026-04-30");
+        for (text, real) in [
+            ("2028-02-29", true),
+            ("2026-02-29", false),
+            ("2026-13-01", false),
+            ("2026-00-10", false),
+            ("2026-04-31", false),
+            ("2026-4-3", false),
+            ("2026-12-31", true),
+        ] {
+            assert_eq!(super::day(text).is_ok(), real, "{text}");
+        }
     }
 }

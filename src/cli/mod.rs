@@ -127,5 +127,5 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => info::completions(shell, &mut Cli::command()),
         Command::Man => info::man(Cli::command()),
     };
-    ExitCode::from(code)
+    ExitCode::from(report::settled(code))
 }

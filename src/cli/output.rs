@@ -155,9 +155,12 @@ impl Plan {
                 }
             }
         }
-        for (path, file) in beside.iter().zip(&files) {
+        for (done, (path, file)) in beside.iter().zip(&files).enumerate() {
             let target = self.root.join(&file.path);
-            fs::rename(path, &target).map_err(|error| at(&target, &error))?;
+            if let Err(error) = fs::rename(path, &target) {
+                beside[done..].iter().for_each(|path| drop(fs::remove_file(path)));
+                return Err(at(&target, &error));
+            }
         }
         for path in &self.stale {
             let path = self.root.join(path);
@@ -167,14 +170,23 @@ impl Plan {
     }
 }
 
-/// Writes one text in the place of what a file has: beside it, then renamed.
+/// Writes one text in the place of what a file has: beside it, then renamed. What is no file, such as a
+/// device or a pipe, is written to.
 ///
 /// # Errors
 /// When it cannot be written; then what stood there stays.
 pub(super) fn replace(target: &Path, text: &str) -> io::Result<()> {
+    if fs::metadata(target).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        return fs::write(target, text).map_err(|error| at(target, &error));
+    }
+    // What a link points to is replaced, not the link.
+    let target = &fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
     let file = File { path: String::new(), text: text.to_owned(), executable: false };
     let beside = write_beside(target, &file)?;
-    fs::rename(beside, target).map_err(|error| at(target, &error))
+    fs::rename(&beside, target).map_err(|error| {
+        drop(fs::remove_file(&beside));
+        at(target, &error)
+    })
 }
 
 fn write_beside(target: &Path, file: &File) -> io::Result<PathBuf> {

@@ -5,6 +5,7 @@ use crate::diag::{self, Diags};
 use crate::policy::ast::Policy;
 use crate::source::SourceMap;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A reason why something could not be done: files, arguments.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) fn run(global: &Global, attempt: impl FnOnce(&mut Session) -> Result<
     match attempt(&mut session) {
         Ok(code) => code,
         Err(Failed(message)) => {
-            session.finish(global, &serde_json::Value::Null);
+            session.finish(global, &serde_json::json!({ "error": message }));
             failure(&message)
         }
     }
@@ -40,13 +41,25 @@ pub(super) fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// Whether something could not be written to standard output.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// Writes to standard output; a reader that went away (`| head`) is no failure.
 pub(super) fn print(text: &str) -> u8 {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => CLEAN,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => CLEAN,
-        Err(_) => FAILED,
+        Err(error) => {
+            LOST.store(true, Ordering::Relaxed);
+            failure(&format!("standard output: {error}"))
+        }
     }
+}
+
+/// Gives a command's exit code: what it printed must have got there.
+pub(super) fn settled(code: u8) -> u8 {
+    if LOST.load(Ordering::Relaxed) { FAILED } else { code }
 }
 
 impl Session {

@@ -21,8 +21,15 @@ impl Revision {
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         let revision = Revision { name: name.to_owned(), folder };
         let commit = format!("{name}^{{commit}}");
-        match revision.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]) {
-            Ok(_) => Ok(revision),
+        let found =
+            revision.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
+        let id = found.map(|id| String::from_utf8_lossy(&id).trim().to_owned());
+        match id {
+            // By its id from here on: a branch may move, and a name may be more than a name.
+            Ok(id) if !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                Ok(Revision { name: id, ..revision })
+            }
+            Ok(_) => Err(Failed(format!("no revision `{name}`"))),
             Err(why) => Err(Failed(format!("no revision `{name}`{}", after(&why)))),
         }
     }

@@ -207,14 +207,20 @@ codes! {
     MayShut "may-shut" Error
     "A firewall may refuse packets that the policy lets through: that hangs on conditions that are not understood, such as an owner, a rate or a set that changes. Found by `verify`.\n\nNothing is guessed: look at the lines that are named, and at those reported as `not-understood`."
 
+    Tracks "tracks" Error
+    "A firewall does not track connections that the policy's target tracks, or the reverse. Found by `verify`.\n\nReplies pass a stateful firewall because their connection is tracked: without that they are cut off, wherever no rule of their own lets them through. Look for `notrack` and `CT --notrack`."
+
     Answers "answers" Error
-    "A firewall refuses packets as the policy does, but answers them otherwise (drops instead of rejecting, or the reverse), or tracks connections where the policy says that it does not. Found by `verify`.\n\nNobody gets in or is cut off by this; clients may wait longer, or learn that a firewall is there."
+    "A firewall refuses packets as the policy does, but answers them otherwise: it drops instead of rejecting, or the reverse. Found by `verify`.\n\nNobody gets in or is cut off by this; clients may wait longer, or learn that a firewall is there."
 
     NotUnderstood "not-understood" Note
     "A line of a firewall has a condition or an action that is not understood, so it may hold or not. Found by `verify` and `diff`.\n\nWhere a packet's fate hangs on it, the answer is given both ways: `may-open`, `may-shut`."
 
     ListingNotRead "listing-not-read" Error
     "What a firewall lists of itself could not be read: it is not the format of the target's kind, or a part is missing without which nothing can be said.\n\nGive what the firewall's own tools print: `nft list ruleset` or `nft -j list ruleset`; `iptables-save`, `ip6tables-save` and `ipset save`; `pfctl -sr` with tables; `aws ec2 describe-security-groups` or `describe-network-acls`; `terraform show -json`."
+
+    TrafficChanged "traffic-changed" Note
+    "A change of the policy, or of a feed, opens or closes traffic. Said by `diff` in the formats `github` and `sarif`, at the rule that decides.\n\nThe other formats list the same changes together."
 
     ArtifactMissing "artifact-missing" Error
     "A file that a target writes is not there, so there is nothing to verify.\n\nRun `portcullis compile`, or give the files as arguments."

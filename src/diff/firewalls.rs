@@ -54,6 +54,7 @@ pub(super) fn heading(differs: Differs) -> &'static str {
         Differs::Shuts => "no longer let through",
         Differs::MayOpen => "perhaps newly let through",
         Differs::MayShut => "perhaps no longer let through",
+        Differs::Tracks => "tracked, or not tracked any more",
         Differs::Answers => "answered in another way",
     }
 }

@@ -8,12 +8,13 @@ pub use firewalls::{FirewallChange, firewalls};
 
 use crate::analysis::{self, Cause, Change, Kind, Names};
 use crate::compile::opener;
+use crate::diag::{Code, Diagnostic};
 use crate::feed::Feeds;
 use crate::ir::{Action, Direction, decide_flow};
 use crate::pass::resolve::{self, Resolved};
 use crate::policy::ast::Policy;
 use crate::proof::{self, Differs, Program};
-use crate::source::SourceMap;
+use crate::source::{SourceMap, Span};
 use crate::target::{File, Spec};
 use crate::verify::{BOXES, Group, groups, way};
 use std::collections::BTreeSet;
@@ -130,6 +131,9 @@ pub struct Decided {
     pub rule: Option<String>,
     /// The rule's file and line.
     pub place: Option<String>,
+    /// The same, for diagnostics.
+    #[serde(skip)]
+    pub span: Option<Span>,
 }
 
 /// What becomes of a target.
@@ -205,17 +209,33 @@ pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names) -> Option<Diff> {
     Some(Diff { changes, more: found.more, replies, targets })
 }
 
+impl Line {
+    /// Says it as a note on the rule that decides now, or that did; `policy` is where there is none.
+    pub fn diagnostic(&self, policy: Span) -> Diagnostic {
+        let Line { direction, from, to, service, .. } = self;
+        let what = heading(self.kind);
+        let message = format!("{what}: {direction}: {from} -> {to}: {service}");
+        let at = self.is.span.or(self.was.span).unwrap_or(policy);
+        Diagnostic::new(Code::TrafficChanged, message)
+            .at(at, "")
+            .note(format!("for example {}", self.packet))
+            .note(format!("was: {}", self.was.text(*direction)))
+            .note(format!("is: {}", self.is.text(*direction)))
+            .note(format!("cause: {}", cause(self.cause)))
+    }
+}
+
 fn spelled(change: &Change, old: &Side<'_>, new: &Side<'_>, names: &Names) -> Line {
     let decided = |side: &Side<'_>| {
         let (action, rule) = decide_flow(&side.resolved.rules, change.direction, &change.example);
         let origin = rule.and_then(|index| side.resolved.rules.rules[index].origins.first());
         let written = origin.and_then(|origin| side.policy.rules.get(origin.index?));
-        let place = written.map(|rule| {
-            let span = rule.used_at.unwrap_or(rule.id.span);
+        let span = written.map(|rule| rule.used_at.unwrap_or(rule.id.span));
+        let place = span.map(|span| {
             let line = side.sources.line(span.file, span.start);
             format!("{}:{line}", side.sources.name(span.file))
         });
-        Decided { action, rule: origin.map(|origin| origin.rule.clone()), place }
+        Decided { action, rule: origin.map(|origin| origin.rule.clone()), place, span }
     };
     Line {
         kind: change.kind,

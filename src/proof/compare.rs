@@ -1,12 +1,13 @@
 //! Every way in which two firewalls differ, for people: what is let through by one of them, as few products.
 
 use super::diagram::{
-    ACCEPT, ANSWERED, Diagrams, MAY_OPEN, MAY_SHUT, Node, OPEN, OverBudget, SHUT, UNDECIDED, Value,
+    ACCEPT, ANSWERED, Diagrams, MAY_OPEN, MAY_SHUT, Node, OPEN, OverBudget, SHUT, TRACKED,
+    UNDECIDED, Value,
 };
 use super::program::Match;
 use super::translate::{self, Side};
 use super::{Claim, Program, Prover, boxes, evaluate, field, of_filter, witness};
-use crate::ir::{Hook, Interface, Packet, Placement, State};
+use crate::ir::{Hook, Interface, Packet, Path, Placement, State};
 use rustc_hash::FxHashMap;
 
 /// How a firewall differs from what is expected of it.
@@ -21,14 +22,22 @@ pub enum Differs {
     MayOpen,
     /// It may refuse what should pass.
     MayShut,
-    /// It passes or refuses as it should, but does not track or does not answer as it should.
+    /// It tracks connections that it should leave alone, or the reverse.
+    Tracks,
+    /// It refuses as it should, but does not answer as it should.
     Answers,
 }
 
 impl Differs {
     /// Every way, the most dangerous first.
-    pub const ALL: [Differs; 5] =
-        [Differs::Opens, Differs::Shuts, Differs::MayOpen, Differs::MayShut, Differs::Answers];
+    pub const ALL: [Differs; 6] = [
+        Differs::Opens,
+        Differs::Shuts,
+        Differs::MayOpen,
+        Differs::MayShut,
+        Differs::Tracks,
+        Differs::Answers,
+    ];
 
     fn terminal(self) -> Node {
         match self {
@@ -36,6 +45,7 @@ impl Differs {
             Differs::Shuts => SHUT,
             Differs::MayOpen => MAY_OPEN,
             Differs::MayShut => MAY_SHUT,
+            Differs::Tracks => TRACKED,
             Differs::Answers => ANSWERED,
         }
     }
@@ -154,9 +164,21 @@ fn listed<V: Side>(
 ) -> Result<Vec<Difference>, OverBudget> {
     let differ = diagrams.differ(expected, read)?;
     let mut found = Vec::new();
+    // What the policy speaks of comes first.
+    let order = |meeting: &Meeting| match placement.path(
+        meeting.hook,
+        meeting.incoming,
+        meeting.outgoing,
+    ) {
+        Path::Governed(_) => 0,
+        Path::Tracking => 1,
+        Path::Loopback(_) => 2,
+        Path::Ungoverned => 3,
+    };
     for differs in Differs::ALL {
         let node = only(diagrams, differ, differs)?;
-        for (packets, meetings) in by_packets(diagrams, placement, node) {
+        for (packets, mut meetings) in by_packets(diagrams, placement, node) {
+            meetings.sort_by_key(order);
             let Some(packet) = witness::difference(diagrams, placement, packets, UNDECIDED) else {
                 continue;
             };
@@ -182,6 +204,7 @@ fn only<V: Value>(
         SHUT => |node| if node == SHUT { ACCEPT } else { UNDECIDED },
         MAY_OPEN => |node| if node == MAY_OPEN { ACCEPT } else { UNDECIDED },
         MAY_SHUT => |node| if node == MAY_SHUT { ACCEPT } else { UNDECIDED },
+        TRACKED => |node| if node == TRACKED { ACCEPT } else { UNDECIDED },
         _ => |node| if node == ANSWERED { ACCEPT } else { UNDECIDED },
     };
     diagrams.replace(differ, pick, &mut FxHashMap::default())

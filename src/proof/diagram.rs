@@ -30,7 +30,7 @@ pub(super) const ACCEPT: Node = 4;
 /// Passes as well, past connection tracking.
 const UNTRACK: Node = ACCEPT << 4;
 /// Terminals are the numbers below this.
-const TERMINALS: Node = 1 << 7;
+const TERMINALS: Node = 1 << 8;
 /// A condition that may hold.
 pub(super) const MAYBE: Node = ACCEPT | UNDECIDED;
 
@@ -150,6 +150,7 @@ pub(super) const SHUT: Node = ACCEPT << 1;
 pub(super) const MAY_OPEN: Node = ACCEPT << 2;
 pub(super) const MAY_SHUT: Node = ACCEPT << 3;
 pub(super) const ANSWERED: Node = ACCEPT << 4;
+pub(super) const TRACKED: Node = ACCEPT << 5;
 
 /// How one set of outcomes differs from another that is not the same: first by what it lets through.
 fn differ(a: Node, b: Node) -> Node {
@@ -161,6 +162,7 @@ fn differ(a: Node, b: Node) -> Node {
         ((true, true), (true, false)) => MAY_SHUT,
         ((true, false), (true, true)) => MAY_OPEN,
         ((true, false), (false, _)) => MAY_SHUT,
+        ((true, true), (true, true)) => TRACKED,
         _ => ANSWERED,
     }
 }

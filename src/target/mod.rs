@@ -12,10 +12,10 @@ mod services;
 
 use crate::diag::Code;
 use crate::ir::packet::{Filter, Sight};
-use crate::ir::{Hook, Origin, Placement, StateMode};
+use crate::ir::{Hook, Origin, Placement, StateMode, Verdict};
 use crate::net::IpSet;
 use crate::proof::Program;
-use crate::proof::program::{Field, Match, Place};
+use crate::proof::program::{Base, Chain, Clause, Field, Match, Place, Then};
 
 /// Gives the conjunction of the packets at a hook.
 pub(crate) fn at_hook(hook: Hook) -> Match {
@@ -174,6 +174,15 @@ impl Listing {
             same
         });
     }
+}
+
+/// Adds that packets at some hooks may be refused by something that is not read.
+pub(crate) fn may_refuse(program: &mut Program, hooks: &[Hook], place: Place) {
+    let clause = Clause { when: vec![Match::Unknown], then: Then::Decide(Verdict::Drop), place };
+    let chain = program.chains.len();
+    program.chains.push(Chain { name: "elsewhere".to_owned(), clauses: vec![clause] });
+    let base = |hook| Base { when: vec![at_hook(hook)], chain, policy: Verdict::Accept, place };
+    program.bases.extend(hooks.iter().copied().map(base));
 }
 
 /// Plans and renders a target's files.

@@ -16,9 +16,13 @@ use super::read::{refuse, table};
 use crate::ir::{Hook, Placement, Verdict};
 use crate::net::Family;
 use crate::proof::Program;
-use crate::proof::program::{Base, Chain, Clause, Field, Match, Then};
+use crate::proof::program::{Base, Chain, Clause, Field, Match, Place, Then};
 use crate::target::{File, Listing, ReadError};
 use table::Tables;
+
+fn may_refuse_anything(program: &mut Program, place: Place) {
+    crate::target::may_refuse(program, &[Hook::Input, Hook::Forward, Hook::Output], place);
+}
 
 /// Where packets enter the tables: table, chain, the hooks whose packets come that way.
 type Stage = (&'static str, &'static str, &'static [Hook]);
@@ -55,13 +59,21 @@ const NAT: [(&str, &str); 4] =
 pub(in crate::target) fn read(placement: &Placement, files: &[File]) -> Result<Listing, ReadError> {
     let mut listing = Listing { files: files.to_vec(), ..Listing::default() };
     let given = files::sort(files, &mut listing.unclear)?;
-    let sets = sets::read(&given.sets, &mut listing.unclear)?;
+    let mut sets = sets::read(&given.sets, &mut listing.unclear)?;
+    for family in [Family::V4, Family::V6] {
+        // A family that is not given is an error of its own below.
+        let lines = given.of(family).unwrap_or_default();
+        lines.iter().for_each(|(_, line)| sets.changed_by(line));
+    }
     for family in [Family::V4, Family::V6] {
         let lines = given.of(family)?;
         let mut reader = rules::Reader::new(family, placement, &sets, lines);
         let tables = table::read(lines, &mut reader, listing.program.chains.len())?;
         listing.unclear.append(&mut reader.unclear);
         enter(&mut listing.program, tables, family);
+    }
+    for place in &given.elsewhere {
+        may_refuse_anything(&mut listing.program, *place);
     }
     listing.program.check().map_err(|(place, reason)| refuse(place, reason))?;
     listing.order();

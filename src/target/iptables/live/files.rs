@@ -16,6 +16,8 @@ pub(super) struct Given<'a> {
     pub(super) sets: Vec<Line<'a>>,
     v4: Option<Vec<Line<'a>>>,
     v6: Option<Vec<Line<'a>>>,
+    /// Where it is said that there are rules which are not given.
+    pub(super) elsewhere: Vec<Place>,
 }
 
 impl<'a> Given<'a> {
@@ -58,7 +60,7 @@ pub(super) fn sort<'a>(
         let sections = sections(at, file, &mut given.sets);
         let mut none = true;
         for section in sections {
-            warnings(&section.lines, unclear)?;
+            given.elsewhere.extend(warnings(&section.lines, unclear)?);
             if section.family.is_none() && section.lines.iter().all(|(_, line)| idle(line)) {
                 continue;
             }
@@ -110,8 +112,9 @@ fn header(line: &str) -> Option<Family> {
     }
 }
 
-/// What the tools say in comments of rules that they do not print.
-fn warnings(lines: &[Line<'_>], unclear: &mut Vec<ReadError>) -> Result<(), ReadError> {
+/// What the tools say in comments of rules that they do not print; gives where.
+fn warnings(lines: &[Line<'_>], unclear: &mut Vec<ReadError>) -> Result<Vec<Place>, ReadError> {
+    let mut elsewhere = Vec::new();
     for (place, line) in lines.iter().filter(|(_, line)| line.starts_with('#')) {
         if line.contains("is incompatible, use 'nft' tool") {
             let reason = "a table is not printed here: `nft list ruleset` shows it, and is read \
@@ -122,9 +125,10 @@ fn warnings(lines: &[Line<'_>], unclear: &mut Vec<ReadError>) -> Result<(), Read
             let reason = "the other iptables of this machine has tables too: what they drop is \
                           not known here";
             unclear.push(refuse(*place, reason));
+            elsewhere.push(*place);
         }
     }
-    Ok(())
+    Ok(elsewhere)
 }
 
 fn unknown(file: usize, what: &str) -> ReadError {

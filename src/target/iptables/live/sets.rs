@@ -102,6 +102,18 @@ impl Sets {
         }
     }
 
+    /// Takes note of a rule that changes a set (`-j SET --add-set NAME src`): what is in it is then not known.
+    pub(super) fn changed_by(&mut self, rule: &str) {
+        let words: Vec<_> = rule.split_whitespace().collect();
+        for pair in words.windows(2) {
+            if let ["--add-set" | "--del-set" | "--map-set", name] = pair
+                && let Some(set) = self.sets.get_mut(*name)
+            {
+                set.unclear.get_or_insert_with(|| "rules change what is in the set".to_owned());
+            }
+        }
+    }
+
     /// Reads `--match-set NAME src,dst`.
     pub(super) fn matching(
         &self,

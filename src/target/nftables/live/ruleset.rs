@@ -71,6 +71,14 @@ pub(super) struct Set<'t, 'a> {
 
 const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
+/// What a command does to rules that were read already is not followed, and nothing is guessed.
+fn not_followed(line: usize, command: &str) -> ReadError {
+    refuse(
+        line,
+        format!("`{command}` is not followed: load it, and give what `nft list ruleset` prints"),
+    )
+}
+
 impl<'t, 'a> Ruleset<'t, 'a> {
     /// Reads the tokens of a file on top of what was read before.
     pub(super) fn read(&mut self, file: usize, tokens: &'t [Token<'a>]) -> Result<()> {
@@ -109,8 +117,7 @@ impl<'t, 'a> Ruleset<'t, 'a> {
             "flush" => self.flush(cursor)?,
             "delete" | "destroy" => self.delete(cursor)?,
             "undefine" | "list" | "reset" => {}
-            "include" => self.note(line, "the included file is not read"),
-            "replace" | "rename" => self.note(line, "the command is not followed"),
+            "include" | "replace" | "rename" => return Err(not_followed(line, word)),
             other => return Err(refuse(line, format!("`{other}` is no command of nft"))),
         }
         finish(cursor)
@@ -150,8 +157,7 @@ impl<'t, 'a> Ruleset<'t, 'a> {
             let at = self.table(cursor)?;
             self.tables.remove(at);
         } else {
-            self.note(line, "the command is not followed");
-            skip_statement(cursor);
+            return Err(not_followed(line, "delete"));
         }
         Ok(())
     }
@@ -199,8 +205,7 @@ impl<'t, 'a> Ruleset<'t, 'a> {
     ) -> Result<()> {
         let chain = self.chain(at, cursor)?;
         if let Some(Kind::Word("position" | "handle" | "index")) = cursor.peek() {
-            self.note(line, "where the rule is put is not followed");
-            cursor.at = cursor.tokens.len().min(cursor.at + 2);
+            return Err(not_followed(line, "add rule at a place"));
         }
         let rule = self.rule(cursor);
         self.chain_at(at, chain, |chain| {

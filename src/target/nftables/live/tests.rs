@@ -236,6 +236,7 @@ fn mixed() {
             ("output tcp ->wan0 192.0.2.1,999 10.0.0.1,443", &[Drop]),
             ("output tcp ->lan0 192.0.2.1,999 10.0.0.1,443", &[Accept]),
             ("input tcp wan0>- 192.0.2.1,999 10.0.0.1,443", &[Accept]),
+            ("input tcp wan0>- 192.0.2.200,999 10.0.0.1,443", &[Accept, Drop]),
             ("input tcp wan0>- 192.0.2.2,999 10.0.0.1,22", &[Accept]),
             ("input tcp wan0>- 198.51.100.2,999 10.0.0.1,22", &[Accept]),
             ("input tcp wan0>- 192.0.2.3,999 10.0.0.1,22", &[Drop]),

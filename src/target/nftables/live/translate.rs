@@ -6,7 +6,7 @@ use super::rule::read;
 use super::ruleset::{Rule, Ruleset, Table};
 use super::stage::{Role, Stage, Way, role};
 use super::verdict::Act;
-use crate::ir::{Placement, Verdict};
+use crate::ir::{Hook, Placement, Verdict};
 use crate::net::Family;
 use crate::proof::Program;
 use crate::proof::program::{self, Clause, Match, Place, Then};
@@ -103,6 +103,17 @@ struct Translator<'r, 't, 'a> {
     unclear: Vec<ReadError>,
 }
 
+/// The hooks whose packets come by a chain of a family that does not see them as IP packets.
+fn beside(hook: &str) -> &'static [Hook] {
+    match hook {
+        "input" => &[Hook::Input],
+        "output" => &[Hook::Output],
+        "forward" => &[Hook::Forward],
+        "egress" | "postrouting" => &[Hook::Output, Hook::Forward],
+        _ => &[Hook::Input, Hook::Forward],
+    }
+}
+
 type Ordered = ((u8, i32), program::Base);
 
 impl<'t, 'a> Translator<'_, 't, 'a> {
@@ -118,8 +129,9 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
         match role(owner.family, head, way) {
             Role::Nothing => {}
             Role::Beside(stage) => {
+                let key = (table, chain, Stage { hooks: beside(head.hook), ..stage });
                 let before = self.unclear.len();
-                let refuses = self.refuses((table, chain, stage), head);
+                let refuses = self.refuses(key, head);
                 self.unclear.truncate(before);
                 if refuses {
                     let reason = format!(
@@ -127,6 +139,10 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
                         owner.family, head.hook
                     );
                     self.unclear.push(ReadError { place, reason });
+                    bases.push((
+                        (0, head.priority),
+                        self.beside((table, chain, stage), head, place),
+                    ));
                 }
             }
             Role::Decides(stages) => {
@@ -144,6 +160,14 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
     }
 
     /// Makes the base of a chain that packets of the policy meet.
+    /// Packets may come by a chain that sees frames, or one interface's packets only.
+    fn beside(&mut self, key: Key, head: &Base<'a>, place: Place) -> program::Base {
+        let (.., stage) = key;
+        let policy = if head.drops { Verdict::Drop } else { Verdict::Accept };
+        let when = vec![stage.when(), Match::Unknown];
+        program::Base { when, chain: self.chain(key), policy, place }
+    }
+
     fn decides(
         &mut self,
         key: Key,

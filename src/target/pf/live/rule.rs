@@ -120,7 +120,6 @@ impl Draft {
                 "from" | "to" => self.end(cursor, word == "from", tables)?,
                 "flags" => self.flags(cursor)?,
                 "icmp-type" | "icmp6-type" => self.icmp(cursor, word == "icmp6-type")?,
-                "received-on" => self.received(cursor, placement)?,
                 _ => self.option(cursor, word)?,
             }
         }
@@ -142,13 +141,19 @@ impl Draft {
             "tag" => self.tag = Some(cursor.value()?.to_owned()),
             "tagged" => self.tagged = Some(cursor.value()?.to_owned()),
             "route-to" | "reply-to" | "dup-to" | "divert-to" | "divert-reply" | "divert-packet"
-            | "rdr-to" | "nat-to" | "binat-to" | "af-to" => {
+            | "rdr-to" | "nat-to" | "binat-to" => {
                 skip(cursor)?;
                 self.unclear.push(format!("what `{word}` makes of a packet is not followed"));
             }
-            "user" | "group" | "tos" | "prio" | "os" | "probability" | "fragment" => {
-                skip(cursor)?;
-                self.may(format!("`{word}` is not understood"));
+            "af-to" => {
+                // `inet from 10.0.0.1 to 10.0.0.2` are the addresses that are put there.
+                cursor.value()?;
+                for end in ["from", "to"] {
+                    if cursor.skip(end) {
+                        skip(cursor)?;
+                    }
+                }
+                self.may("`af-to` is not understood".to_owned());
             }
             _ => {
                 skip(cursor)?;
@@ -251,26 +256,6 @@ impl Draft {
         } else {
             self.when.push(Match::Field(Field::DestinationPort, words));
         }
-        Ok(())
-    }
-
-    /// `received-on em0`: the way in of what goes out.
-    fn received(
-        &mut self,
-        cursor: &mut Cursor<'_, '_>,
-        placement: &Placement,
-    ) -> Result<(), ReadError> {
-        let on = interfaces::read(cursor, placement)?;
-        let at = |list: &[u16]| list.iter().map(|at| (u32::from(*at), u32::from(*at))).collect();
-        // What the machine itself sends was received on none.
-        let forwarded = crate::target::at_hook(crate::ir::Hook::Forward);
-        let mut any = vec![vec![Match::Field(Field::Incoming, at(&on.sure)), forwarded.clone()]];
-        if !on.perhaps.is_empty() {
-            self.unclear.push("an interface here is not the policy's".to_owned());
-            let perhaps = Match::Field(Field::Incoming, at(&on.perhaps));
-            any.push(vec![perhaps, forwarded, Match::Unknown]);
-        }
-        self.when.push(Match::AnyOf(any));
         Ok(())
     }
 }
