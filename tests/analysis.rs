@@ -315,8 +315,11 @@ proptest! {
     }
 }
 
-/// Addresses of the universe as policies write them, and whether one is among them.
-const PLACES: &[(&str, fn(IpAddr) -> bool)] =
+/// A set as policies write it, and whether something is in it.
+type Written<T> = (&'static str, fn(T) -> bool);
+
+/// Addresses of the universe.
+const PLACES: &[Written<IpAddr>] =
     &[
         ("any", |_| true),
         ("0.0.0.0/31", |a| a.is_ipv4() && low(a) < 2),
@@ -330,7 +333,7 @@ const PLACES: &[(&str, fn(IpAddr) -> bool)] =
     ];
 
 /// Services of the universe.
-const SERVICES: &[(&str, fn(&Packet) -> bool)] = &[
+const SERVICES: &[Written<Packet>] = &[
     ("any", |_| true),
     ("tcp/1", |p| p.protocol == 6 && p.destination_port == 1),
     ("[tcp/2-3, udp/1]", |p| {
@@ -398,7 +401,7 @@ proptest! {
             let contradicts = |packet: &Packet| {
                 let allowed = decide_flow(&resolved.rules, way, packet).0 == Action::Allow;
                 let (from, to) = (PLACES[from].1(packet.source), PLACES[to].1(packet.destination));
-                let all = from && to && SERVICES[service].1(packet);
+                let all = from && to && SERVICES[service].1(*packet);
                 match (kind, inbound) {
                     (0, _) => all && allowed,
                     (1, _) => all && !allowed,
