@@ -412,6 +412,18 @@ fn a_packet_is_explained_with_the_rules_that_it_passed_by() {
 }
 
 #[test]
+fn the_rule_is_shown_and_not_the_chain_that_answers_for_it() {
+    let policy = POLICY.replace("kind: nftables", "kind: iptables").replace("edge.nft", "edge/");
+    let folder = folder(&[("policy.yaml", &policy)]);
+    for protocol in ["tcp", "udp"] {
+        let packet = format!("outbound {protocol} 10.1.99.5:50000 -> 198.51.100.1:443");
+        let said = run(folder.path(), &["explain", "policy.yaml", &packet]);
+        let line = said.text.lines().find(|line| line.contains("edge/v4.rules:")).expect("a line");
+        assert!(line.contains("-s 10.1.99.0/24") && line.contains("no-guests"), "{line}");
+    }
+}
+
+#[test]
 fn tests_are_reported_in_every_form() {
     let more = r#"tests:
   - { expect: allow, packet: "inbound tcp 192.0.2.9 -> 10.1.0.5:22" }

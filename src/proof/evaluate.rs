@@ -85,13 +85,15 @@ impl Program {
                     false
                 }
                 Then::Goto(chain) => {
-                    let (outcomes, undecided) = self.may(chain, packet);
+                    let (mut outcomes, undecided) = self.may(chain, packet);
+                    outcomes.iter_mut().for_each(|one| one.1 = self.rule(chain, clause, one.1));
                     note(outcomes);
                     left |= undecided;
                     false
                 }
                 Then::Jump(chain) => {
-                    let (outcomes, undecided) = self.may(chain, packet);
+                    let (mut outcomes, undecided) = self.may(chain, packet);
+                    outcomes.iter_mut().for_each(|one| one.1 = self.rule(chain, clause, one.1));
                     note(outcomes);
                     undecided
                 }
@@ -118,15 +120,35 @@ impl Program {
                 Then::Continue => {}
                 Then::Return => return Outcome::Undecided,
                 Then::Decide(verdict) => return Outcome::Decided(verdict, clause.place),
-                Then::Goto(chain) => return self.chain(chain, packet),
+                Then::Goto(chain) => {
+                    return match self.chain(chain, packet) {
+                        Outcome::Decided(verdict, place) => {
+                            Outcome::Decided(verdict, self.rule(chain, clause, place))
+                        }
+                        undecided => undecided,
+                    };
+                }
                 Then::Jump(chain) => {
                     if let Outcome::Decided(verdict, place) = self.chain(chain, packet) {
-                        return Outcome::Decided(verdict, place);
+                        return Outcome::Decided(verdict, self.rule(chain, clause, place));
                     }
                 }
             }
         }
         Outcome::Undecided
+    }
+
+    /// Gives the line to be shown of a decision behind a jump: where a chain does nothing but answer refused
+    /// packets, the rule that sent the packet there.
+    fn rule(&self, chain: usize, jump: &Clause, place: Place) -> Place {
+        let answers = |clause: &Clause| {
+            matches!(
+                clause.then,
+                Then::Continue | Then::Decide(Verdict::RejectReset | Verdict::RejectProhibited)
+            )
+        };
+        let only = self.chains.get(chain).is_some_and(|chain| chain.clauses.iter().all(answers));
+        if only { jump.place } else { place }
     }
 
     /// Tells what is wrong with the program's own shape: a chain that is not there, or a circle of jumps.
