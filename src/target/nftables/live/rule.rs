@@ -330,6 +330,10 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             ("meta", Some(Kind::Word(_))) => 2,
             ("ct", Some(Kind::Word(key))) if keys.contains(&key) => 2,
             ("mark" | "skuid" | "skgid" | "pkttype", _) => 1,
+            ("fib", _) => match self.fib() {
+                Some(length) => length,
+                None => return false,
+            },
             _ => return false,
         };
         if let Some(Kind::Symbol("!=" | "==" | "<" | ">" | "<=" | ">=")) = self.cursor.peek() {
@@ -340,6 +344,16 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             self.cursor.at = start;
         }
         simple
+    }
+
+    /// How many words `fib saddr . iif oif` and its like have: what is looked up, then what is found.
+    fn fib(&self) -> Option<usize> {
+        let kind = |at: usize| self.cursor.tokens.get(self.cursor.at + at).map(|token| token.kind);
+        let mut at = 1;
+        while kind(at + 1) == Some(Kind::Word(".")) {
+            at += 2;
+        }
+        matches!(kind(at + 1), Some(Kind::Word("type" | "oif" | "oifname"))).then_some(at + 2)
     }
 
     /// Passes one value, several with commas, a range or a list.

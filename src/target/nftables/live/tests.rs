@@ -595,3 +595,32 @@ fn what_a_rule_writes_into_packets_is_not_known_elsewhere() {
         holds(&read, &place, &[(&to(22), &[Accept]), (&to(23), &[Drop]), (udp, &[Accept])]);
     }
 }
+
+#[test]
+fn what_stands_behind_a_lookup_is_still_known() {
+    let place = gateway();
+    let read = listing(
+        &place,
+        "table ip a {
+            chain f {
+                type filter hook forward priority filter; policy drop
+                fib daddr type local ip saddr 10.0.0.0/24 tcp dport 22 accept
+                fib saddr . mark . iif oif exists tcp dport 23 accept
+                fib daddr . iif type { local, broadcast } tcp dport 24 accept
+            }
+        }",
+    );
+    assert_eq!(read.unclear.len(), 3, "{:?}", read.unclear);
+    holds(
+        &read,
+        &place,
+        &[
+            ("forward tcp wan0>lan0 10.0.0.1,999 10.0.0.9,22", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 10.0.1.1,999 10.0.0.9,22", &[Drop]),
+            ("forward tcp wan0>lan0 10.0.1.1,999 10.0.0.9,23", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 10.0.1.1,999 10.0.0.9,24", &[Accept, Drop]),
+            ("forward tcp wan0>lan0 10.0.1.1,999 10.0.0.9,25", &[Drop]),
+            ("forward udp wan0>lan0 10.0.1.1,999 10.0.0.9,53", &[Drop]),
+        ],
+    );
+}
