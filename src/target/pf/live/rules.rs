@@ -8,11 +8,11 @@ use super::interfaces::{self, On};
 use super::names;
 use super::rule::Draft;
 use super::tables::Tables;
-use crate::ir::{Placement, StateMode, Verdict};
+use crate::ir::{Hook, Placement, StateMode, Verdict};
 use crate::net::Family;
 use crate::net::protocol::TCP;
 use crate::proof::program::{Field, Match};
-use crate::target::ReadError;
+use crate::target::{ReadError, at_hook};
 
 /// Reads the lines.
 pub(super) struct Reader<'a, 'w> {
@@ -65,8 +65,9 @@ impl<'a, 'w> Reader<'a, 'w> {
         let rules = self.block_of(0)?;
         let mut rules = [std::mem::take(&mut self.skipped), rules].concat();
         self.tags(&mut rules);
-        if self.state == StateMode::Stateless {
-            self.forget_states(&mut rules);
+        match self.state {
+            StateMode::Stateless => self.forget_states(&mut rules),
+            StateMode::Stateful => self.stateless_passes(&mut rules),
         }
         Ok(rules)
     }
@@ -311,11 +312,26 @@ impl<'a, 'w> Reader<'a, 'w> {
         }
         rules.retain(|rule| rule.action != Action::Match);
         for rule in rules {
-            rule.tag = None;
             if rule.tagged.take().is_some() {
                 rule.when.push(Match::Unknown);
                 self.unclear.push(refuse(rule.line, "the tags here are not followed"));
             }
+        }
+    }
+
+    /// A pass without a state lets the one packet by, and says nothing of what is forwarded after it: followed
+    /// where it only sets a tag on the way in, or is on the loopback interface.
+    fn stateless_passes(&mut self, rules: &mut [Rule]) {
+        let followed = |rule: &Rule| {
+            let tags = rule.tag.is_some() && rule.incoming == Some(true);
+            rule.action != Action::Pass || rule.keeps || tags || rule.interfaces == [0]
+        };
+        for rule in rules.iter_mut().filter(|rule| !followed(rule)) {
+            let own = [Hook::Input, Hook::Output].map(|hook| vec![at_hook(hook)]);
+            let forwarded = vec![at_hook(Hook::Forward), Match::Unknown];
+            rule.when.push(Match::AnyOf([&own[..], &[forwarded]].concat()));
+            let reason = "what a pass without a state lets by is not followed further";
+            self.unclear.push(refuse(rule.line, reason));
         }
     }
 
