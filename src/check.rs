@@ -94,11 +94,14 @@ fn rules(policy: &Policy, rules: &RuleSet, diags: &mut Diags) -> BTreeSet<usize>
 /// Reports rules that lose packets to earlier ones which do the opposite; not those that lose all.
 fn overlapping(policy: &Policy, rules: &RuleSet, hidden: &BTreeSet<usize>, diags: &mut Diags) {
     let mut seen = BTreeSet::new();
-    for overlap in overlaps(rules) {
+    let of_hidden =
+        |flow: &usize| written(policy, rules, *flow).is_some_and(|i| hidden.contains(&i));
+    let hidden = (0..rules.rules.len()).filter(of_hidden).collect();
+    for overlap in overlaps(rules, &hidden) {
         let Some(index) = written(policy, rules, overlap.rule) else { continue };
         let earlier = written(policy, rules, overlap.earlier);
         let (rule, Some(earlier)) = (&policy.rules[index], earlier) else { continue };
-        if hidden.contains(&index) || !seen.insert(index) {
+        if !seen.insert(index) {
             continue;
         }
         let other = &policy.rules[earlier];

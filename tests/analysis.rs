@@ -225,7 +225,7 @@ proptest! {
     #[test]
     fn rules_that_lose_packets_to_their_opposites_are_all_found(policy in policy()) {
         let universe = universe();
-        let found = overlaps(&policy);
+        let found = overlaps(&policy, &std::collections::BTreeSet::new());
         for (at, rule) in policy.rules.iter().enumerate() {
             let earlier = policy.rules[..at].iter().enumerate().filter(|(_, other)| {
                 other.direction == rule.direction

@@ -4,6 +4,7 @@ use super::useless::Hull;
 use crate::ir::flow::{Rule, RuleSet};
 use crate::ir::{Action, Direction, Hook, Packet, State};
 use crate::net::{Family, IpSet};
+use std::collections::BTreeSet;
 
 /// A rule and the first earlier one with the opposite action that decides some of its packets.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,14 +23,17 @@ pub struct Overlap {
 type Earlier<'a> = (usize, &'a Rule, Hull);
 
 /// Finds the rules that lose packets to earlier rules with the opposite action; drop and reject are alike.
-pub fn overlaps(policy: &RuleSet) -> Vec<Overlap> {
+/// Those that are known to lose all of them are not asked.
+pub fn overlaps(policy: &RuleSet, hidden: &BTreeSet<usize>) -> Vec<Overlap> {
     let mut found = Vec::new();
     for way in Direction::BOTH {
         let rules = policy.rules.iter().enumerate().filter(|(_, rule)| rule.direction == way);
         let mut earlier: [Vec<Earlier<'_>>; 2] = Default::default();
         for (index, rule) in rules {
             let own = usize::from(rule.action == Action::Allow);
-            found.extend(overlap((index, rule), &earlier[1 - own], &earlier[own]));
+            if !hidden.contains(&index) {
+                found.extend(overlap((index, rule), &earlier[1 - own], &earlier[own]));
+            }
             earlier[own].push((index, rule, Hull::of(rule)));
         }
     }
@@ -46,8 +50,10 @@ fn overlap(
     let hull = Hull::of(rule);
     let meets = |(_, other, theirs): &&Earlier<'_>| hull.meets(theirs) && rule.overlaps(other);
     let met: Vec<_> = opposite.iter().filter(meets).collect();
+    let last = met.last()?.0;
+    let near: Vec<_> = alike.iter().take_while(|(at, ..)| *at < last).filter(meets).collect();
     let taken = |(earlier, other, _): &&Earlier<'_>| {
-        let before = alike.iter().take_while(|(at, ..)| at < earlier).filter(meets);
+        let before = near.iter().take_while(|(at, ..)| at < earlier);
         let before: Vec<_> = before.map(|(_, rule, _)| *rule).collect();
         Some((*earlier, left(vec![common(rule, other)?], &before)?))
     };
