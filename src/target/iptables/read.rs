@@ -30,6 +30,22 @@ fn find<'a>(files: &'a [File], name: &str) -> Result<(usize, &'a File), ReadErro
     found.ok_or_else(|| refuse(Place::default(), format!("`{name}` is missing")))
 }
 
+/// Refuses a file that is not the artifact's, or is there twice: it would be taken for read.
+fn nothing_else(files: &[File], options: &Options) -> Result<(), ReadError> {
+    const NAMES: [&str; 4] = ["apply.sh", "v4.rules", "v6.rules", "sets.ipset"];
+    let names = &NAMES[..if options.ipset { 4 } else { 3 }];
+    let mut seen = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+        if !names.contains(&name) || seen.contains(&name) {
+            let place = Place { file: at, line: 1 };
+            return Err(refuse(place, format!("`{}` is no file of the artifact", file.path)));
+        }
+        seen.push(name);
+    }
+    Ok(())
+}
+
 /// Reads the whole artifact.
 pub(super) fn read(
     placement: &Placement,
@@ -41,6 +57,7 @@ pub(super) fn read(
         false => sets::Sets::default(),
     };
     let hooks = script::read(find(files, "apply.sh")?, options)?;
+    nothing_else(files, options)?;
     let mut program = Program::default();
     for (family, name) in [(Family::V4, "v4.rules"), (Family::V6, "v6.rules")] {
         let (file, text) = find(files, name)?;
