@@ -25,4 +25,5 @@ pub mod policy;
 pub mod proof;
 pub mod source;
 pub mod target;
+mod timing;
 pub mod verify;

@@ -5,6 +5,7 @@ use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, output};
 use crate::compile::{self, Artifact, Inputs};
 use crate::diag::{Code, Diagnostic};
 use crate::policy::ast::Policy;
+use crate::timing::phase;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,11 +129,13 @@ fn deliver(
     let others = all.filter(|name| !done.contains(name)).collect();
     let feeds = feeds.iter().map(|(vendor, feed)| (vendor.to_owned(), feed.version().to_string()));
     let feeds: BTreeMap<_, _> = feeds.collect();
-    let plan = output::plan(&root, &policy.name.value, feeds, artifacts, &others)
-        .map_err(|error| Failed(error.to_string()))?;
+    let plan = phase("compare with files", || {
+        output::plan(&root, &policy.name.value, feeds, artifacts, &others)
+    });
+    let plan = plan.map_err(|error| Failed(error.to_string()))?;
     let writes = !command.check && !command.diff;
     if writes {
-        plan.carry_out().map_err(|error| Failed(error.to_string()))?;
+        phase("write", || plan.carry_out()).map_err(|error| Failed(error.to_string()))?;
     }
     session.finish(global, &results(artifacts, &plan));
     if command.diff {

@@ -6,6 +6,7 @@ use crate::compile;
 use crate::feed::{Feeds, aws};
 use crate::policy::{self, Loader, ast::Policy};
 use crate::target::{File, render::Templates};
+use crate::timing::phase;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,8 @@ pub(super) fn policy_by(
     args: &InputArgs,
     session: &mut Session,
 ) -> Option<Policy> {
-    let policy = policy::load(path, loader, &mut session.sources, &mut session.diags)?;
+    let policy =
+        phase("load", || policy::load(path, loader, &mut session.sources, &mut session.diags))?;
     if let Some(day) = &args.as_of {
         compile::expired(&policy, day, &mut session.diags);
     }

@@ -12,6 +12,7 @@ mod revision;
 mod test;
 mod verify;
 
+use crate::timing;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
@@ -43,6 +44,9 @@ struct Global {
     /// Whether human output has colors.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     color: Color,
+    /// Print how long each phase took, on standard error (unstable: for looking inside).
+    #[arg(long, global = true, hide = true)]
+    timings: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -114,6 +118,9 @@ struct InputArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let global = &cli.global;
+    if global.timings {
+        timing::start();
+    }
     let code = match cli.command {
         Command::Compile(command) => compile::run(&command, global),
         Command::Check(command) => check::run(&command, global),
@@ -127,5 +134,8 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => info::completions(shell, &mut Cli::command()),
         Command::Man => info::man(Cli::command()),
     };
+    if let Some(timings) = timing::report() {
+        report::say(&timings);
+    }
     ExitCode::from(report::settled(code))
 }

@@ -21,6 +21,7 @@ use crate::policy::ast::{Policy, Target};
 use crate::proof::Prover;
 use crate::source::Span;
 use crate::target::{self, Fault, File, Header, render::Templates};
+use crate::timing::phase;
 
 /// What a compile needs beside the policy.
 #[derive(Debug)]
@@ -60,9 +61,9 @@ pub fn compile(
     wanted: &dyn Fn(&str) -> bool,
     diags: &mut Diags,
 ) -> Option<Vec<Artifact>> {
-    let resolved = resolve(policy, inputs.feeds, diags)?;
+    let resolved = phase("resolve", || resolve(policy, inputs.feeds, diags))?;
     let mut found = Diags::default();
-    let outcomes = expectations(policy, &resolved);
+    let outcomes = phase("tests, invariants", || expectations(policy, &resolved));
     outcomes.into_iter().filter_map(|outcome| outcome.fault).for_each(|d| found.push(d));
     let mut prover = Prover::new(&resolved.rules);
     let mut artifacts = Vec::new();
@@ -85,12 +86,15 @@ fn artifact(
     diags: &mut Diags,
 ) -> Option<Artifact> {
     let spec = &target.spec;
-    let intent = Intent::of(&resolved.rules, spec, resolved.members.get(&spec.name));
+    let intent = phase("lower, aggregate", || {
+        Intent::of(&resolved.rules, spec, resolved.members.get(&spec.name))
+    });
     let filter = &intent.filter;
     let refused = intent.unsayable.iter().map(|one| prove::unsayable(target, one));
     let mut faults: Vec<_> = refused.collect();
     let header = Header { policy: policy.name.value.clone(), source: inputs.source.to_owned() };
-    let files = match target::generate(filter, spec, &header, inputs.templates) {
+    let generated = phase("generate", || target::generate(filter, spec, &header, inputs.templates));
+    let files = match generated {
         Ok(files) => files,
         Err(more) => {
             faults.extend(more);

@@ -11,6 +11,7 @@ use crate::policy::ast::{Policy, Target};
 use crate::proof::program::Place;
 use crate::proof::{Claim, Failure, Proof, Prover};
 use crate::target::{self, Fault, File};
+use crate::timing::phase;
 use ipnet::IpNet;
 
 /// Reads the finished text back and decides whether it means what the policy means.
@@ -27,7 +28,7 @@ pub(super) fn proven(
             "nothing was written; unless a template of your own did this, it is a bug: please report it",
         )
     };
-    let program = target::read(spec, files).map_err(|error| {
+    let program = phase("read back", || target::read(spec, files)).map_err(|error| {
         let file = files.get(error.place.file).map_or("", |file| &file.path);
         let message = format!("`{}` was not understood when read back", spec.name);
         Box::new(failed(message).note(format!("{file}:{}: {}", error.place.line, error.reason)))
@@ -40,7 +41,7 @@ pub(super) fn proven(
     let differs = |packet: &Packet| {
         format!("a packet that differs: {packet}, at {}", spec.placement.way(packet))
     };
-    match prover.prove_claim(claim, &program) {
+    match phase("prove", || prover.prove_claim(claim, &program)) {
         Ok(proof) => Ok(proof),
         Err(Failure::Budget) => Err(Box::new(failed(format!(
             "the proof of `{}` did not end within its budget",

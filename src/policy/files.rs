@@ -7,6 +7,7 @@ use super::document::Document;
 use crate::diag::{Code, Diagnostic, Diags, suggestion};
 use crate::source::yaml::{self, FaultKind, SpanIndex};
 use crate::source::{FileId, SourceMap, Span};
+use crate::timing::phase;
 use ipnet::IpNet;
 use serde_yaml::Value;
 use std::collections::BTreeMap;
@@ -93,7 +94,8 @@ impl<'a> Files<'a> {
     ) -> Option<Document> {
         let file = self.text(path, MAX_YAML, named, diags)?;
         self.paths.insert(file, path.to_owned());
-        let parsed = yaml::parse(file, &self.sources.shared(file));
+        let text = self.sources.shared(file);
+        let parsed = phase("  YAML", || yaml::parse(file, &text));
         for fault in parsed.faults {
             diags.push(diagnostic(fault));
         }

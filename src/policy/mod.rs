@@ -21,6 +21,7 @@ pub use schema::schema;
 
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::source::SourceMap;
+use crate::timing::phase;
 
 /// Reads a policy and all that it imports.
 ///
@@ -44,7 +45,7 @@ pub fn load(
     }
     let imports = library::imports(node, root, &mut files, diags);
     let mut context = decode::Context { diags, files, scope: decode::Scope::default(), before };
-    let policy = decode::policy(node, &imports, &mut context);
+    let policy = phase("  decode", || decode::policy(node, &imports, &mut context));
     policy.filter(|_| diags.errors() == before)
 }
 

@@ -28,6 +28,7 @@ use crate::ir::flow::RuleSet;
 use crate::ir::packet::Filter;
 use crate::ir::{Decision, Packet, Placement, StateMode, Verdict, decide};
 use crate::net::Family;
+use crate::timing::phase;
 use diagram::{Diagrams, Node, Value, terminal};
 use program::{Match, Place};
 use translate::Side;
@@ -160,11 +161,15 @@ impl<'a> Prover<'a> {
     /// # Errors
     /// A packet that differs, or that the budget is spent.
     pub fn prove_claim(&mut self, claim: &Claim<'_>, program: &Program) -> Result<Proof, Failure> {
-        let (v4, v6) = self.meaning(claim.placement, claim.state)?;
+        let (v4, v6) = phase("  meaning", || self.meaning(claim.placement, claim.state))?;
         let declared = claim.declared.map(of_filter);
-        let found = compare(claim, v4, program, declared.as_ref(), &mut self.v4)?;
+        let found = phase("  program, IPv4", || {
+            compare(claim, v4, program, declared.as_ref(), &mut self.v4)
+        })?;
         let beyond4 = self.judge(claim, program, found)?;
-        let found = compare(claim, v6, program, declared.as_ref(), &mut self.v6)?;
+        let found = phase("  program, IPv6", || {
+            compare(claim, v6, program, declared.as_ref(), &mut self.v6)
+        })?;
         let beyond6 = self.judge(claim, program, found)?;
         Ok(Proof { nodes: self.v4.count() + self.v6.count(), beyond: beyond4.or(beyond6) })
     }

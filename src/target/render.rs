@@ -2,6 +2,7 @@
 
 use super::Fault;
 use crate::diag::Code;
+use crate::timing::phase;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior, Value};
@@ -59,7 +60,7 @@ impl Templates {
         safe: fn(char) -> bool,
         plan: &impl serde::Serialize,
     ) -> Result<String, Fault> {
-        self.try_render(name, safe, plan).map_err(|error| Fault {
+        phase("  render", || self.try_render(name, safe, plan)).map_err(|error| Fault {
             code: Code::Template,
             message: format!(
                 "template `{name}` did not render at line {}: {error}",
