@@ -5,7 +5,7 @@
 //! not understand.
 
 use crate::analysis::{self, Names};
-use crate::compile::{ArtifactLine, Intent, at_use, line};
+use crate::compile::{ArtifactLine, Intent, at_use, line, unproven};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::ir::{Decision, Packet, Path, Placement, State, Verdict, decide};
 use crate::pass::resolve::Resolved;
@@ -104,8 +104,9 @@ impl<'a> Verifier<'a> {
         let intent = Intent::of(&self.resolved.rules, spec, self.resolved.members.get(&spec.name));
         let claim = intent.claim();
         let Ok(found) = self.prover.differences(&claim, &listing.program, BOXES) else {
-            let message = format!("`{}` was not compared within its budget", spec.name);
-            diags.push(Diagnostic::new(Code::NotProven, message).at(target.name, "this target"));
+            let message = format!("`{}` could not be compared with the policy", spec.name);
+            let diagnostic = Diagnostic::new(Code::NotProven, message);
+            diags.push(unproven(diagnostic.at(target.name, "this target")));
             return None;
         };
         let ids: Vec<_> =

@@ -10,7 +10,7 @@ use portcullis::ir::{Action, Baseline, Placement, StateMode, Verdict, decide};
 use portcullis::net::PortSet;
 use portcullis::pass;
 use portcullis::proof::program::{Chain, Clause, Field, Match, Place, Then};
-use portcullis::proof::{Claim, Differs, Failure, Program, Prover, between, of_filter};
+use portcullis::proof::{Budget, Claim, Differs, Failure, Program, Prover, between, of_filter};
 use proptest::prelude::*;
 
 /// The proof's answer, checked with packets: a witness must differ, and where there is none no packet may.
@@ -220,9 +220,13 @@ fn a_spent_budget_is_no_proof() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let policy = common::rule_set().new_tree(&mut runner).expect("a policy").current();
     let program = Program::default();
-    let result =
-        Prover::with_budget(&policy, 2).prove(&Placement::Host, StateMode::Stateful, &program);
-    assert_eq!(result, Err(Failure::Budget));
+    let few =
+        [Budget { nodes: 2, ..Budget::default() }, Budget { bytes: 200, ..Budget::default() }];
+    for budget in few {
+        let mut prover = Prover::with_budget(&policy, budget);
+        let result = prover.prove(&Placement::Host, StateMode::Stateful, &program);
+        assert_eq!(result, Err(Failure::Budget), "{budget:?}");
+    }
 }
 
 #[test]

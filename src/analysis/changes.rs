@@ -89,6 +89,9 @@ pub fn changes(
     let mut space = Space::default();
     let mut found = Changes::default();
     for way in Direction::BOTH {
+        if space.same(old, new, way)? {
+            continue;
+        }
         found.replies |= space.replies(old, way)? != space.replies(new, way)?;
         let (was, is) = (by_action(&mut space, old, way)?, by_action(&mut space, new, way)?);
         let mid = match between {

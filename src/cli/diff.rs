@@ -9,6 +9,7 @@ use crate::diff::{self, Diff, FirewallChange, Side};
 use crate::feed::Feeds;
 use crate::pass::resolve::{self, Resolved};
 use crate::policy::ast::{Policy, Target};
+use crate::proof::Budget;
 use crate::target::{File, Listing, ReadError};
 use crate::verify;
 use clap::Args;
@@ -97,7 +98,7 @@ fn of_policies(command: &Compare, global: &Global, session: &mut Session) -> Res
     };
     let names = new.names().or(old.names());
     let Some(found) = diff::diff(&old.side(session), &new.side(session), &names) else {
-        return Err(Failed("the policies could not be compared within the budget".to_owned()));
+        return Err(Failed(too_large("the policies")));
     };
     if matches!(global.format, Format::Github | Format::Sarif) {
         let notes = found.changes.iter().map(|line| line.diagnostic(new.policy.name.span));
@@ -228,13 +229,18 @@ fn of_firewalls(
     let sets = resolve::names(&policy, &feeds);
     let names = Names::new(sets.networks, sets.services);
     let found = diff::firewalls(&target.spec, &old, &new, &names);
-    let found = found.map_err(|_| Failed("not compared within the budget".to_owned()))?;
+    let found = found.map_err(|_| Failed(too_large("the two")))?;
     let unclear = unclear(&old) + unclear(&new);
     session.finish(global, &json!({ "changes": found, "not_understood": unclear }));
     if global.format == Format::Human {
         print(&firewalls(&found, unclear));
     }
     Ok(if found.is_empty() { CLEAN } else { FINDINGS })
+}
+
+fn too_large(what: &str) -> String {
+    let budget = Budget::default();
+    format!("{what} could not be compared within {budget}; give more with `--proof-memory MIB`")
 }
 
 fn unclear(listing: &Listing) -> usize {

@@ -44,6 +44,10 @@ struct Global {
     /// Whether human output has colors.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     color: Color,
+    /// How much memory a proof may take for each address family, in MiB.
+    #[arg(long, global = true, value_name = "MIB", default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
+    proof_memory: u32,
     /// Print how long each phase took, on standard error (unstable: for looking inside).
     #[arg(long, global = true, hide = true)]
     timings: bool,
@@ -118,6 +122,8 @@ struct InputArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let global = &cli.global;
+    let bytes = usize::try_from(global.proof_memory).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+    crate::proof::limit_memory(bytes);
     if global.timings {
         timing::start();
     }

@@ -1,5 +1,6 @@
 //! Questions about a whole policy: who can reach something, and where something can go.
 
+use super::unproven;
 use crate::analysis::{Asked, Names, Reach};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;
@@ -103,8 +104,8 @@ pub fn ask(
     for (direction, traffic) in both {
         let traffic = Traffic { direction, ..traffic.clone() };
         let Ok((reach, whole)) = rules.reach(&traffic, BOXES) else {
-            let message = "the question was not answered within its budget";
-            diags.push(Diagnostic::new(Code::NotProven, message));
+            let message = "the question could not be answered";
+            diags.push(unproven(Diagnostic::new(Code::NotProven, message)));
             return None;
         };
         answers.more |= !whole;

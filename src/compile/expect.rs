@@ -1,6 +1,6 @@
 //! What a policy must do: its tests, packet by packet, and its invariants, over all packets.
 
-use super::ambiguous;
+use super::{ambiguous, unproven};
 use crate::analysis::Asked;
 use crate::diag::{Code, Diagnostic};
 use crate::ir::{Packet, decide_flow, syntax};
@@ -105,7 +105,8 @@ fn broken(
         Diagnostic::new(Code::InvariantBroken, message).at(invariant.span, "this invariant")
     };
     let Ok(packet) = found else {
-        return Some(diagnostic("the invariant was not decided within its budget"));
+        let undecided = Diagnostic::new(Code::NotProven, "the invariant could not be decided");
+        return Some(unproven(undecided.at(invariant.span, "this invariant")));
     };
     let (_, rule) = decide_flow(&resolved.rules, invariant.direction, &packet);
     let diagnostic = diagnostic(says).note(format!("{} {}", invariant.direction, opener(&packet)));

@@ -12,6 +12,7 @@ pub use expect::{Outcome, expectations};
 pub(crate) use explain::line;
 pub use explain::{ArtifactLine, Explanation, Passed, TargetExplanation, explain};
 pub use intent::Intent;
+pub(crate) use prove::unproven;
 
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Feeds;

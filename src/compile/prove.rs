@@ -9,7 +9,7 @@ use crate::pass::fit::Grown;
 use crate::pass::widen::{Unsayable, Widening};
 use crate::policy::ast::{Policy, Target};
 use crate::proof::program::Place;
-use crate::proof::{Claim, Failure, Proof, Prover};
+use crate::proof::{Budget, Claim, Failure, Proof, Prover};
 use crate::target::{self, Fault, File};
 use crate::timing::phase;
 use ipnet::IpNet;
@@ -43,10 +43,10 @@ pub(super) fn proven(
     };
     match phase("prove", || prover.prove_claim(claim, &program)) {
         Ok(proof) => Ok(proof),
-        Err(Failure::Budget) => Err(Box::new(failed(format!(
-            "the proof of `{}` did not end within its budget",
-            spec.name
-        )))),
+        Err(Failure::Budget) => Err(Box::new(unproven(
+            Diagnostic::new(Code::NotProven, format!("`{}` could not be proven", spec.name))
+                .at(target.name, "this target"),
+        ))),
         Err(Failure::Different { packet, policy, artifact }) => Err(Box::new(
             failed(format!("`{}` does not mean what the policy means", spec.name))
                 .note(differs(&packet))
@@ -60,6 +60,16 @@ pub(super) fn proven(
                 .note(done(artifact)),
         )),
     }
+}
+
+/// Says that a proof became too large, and what can be done.
+pub(crate) fn unproven(diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic
+        .note(format!("the proof did not end within {}", Budget::default()))
+        .note(
+            "rules that allow and refuse in turn, between large groups that overlap, make it large",
+        )
+        .help("give it more with `--proof-memory MIB`, or split the groups or the policy")
 }
 
 /// Says what a target's rules lose because that kind of firewall cannot look at something, with a packet

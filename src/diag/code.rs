@@ -133,7 +133,7 @@ codes! {
     "A kind of firewall cannot look at something that a rule needs (source ports, TCP flags), so its artifact lets in more than the policy.\n\nThe message shows a packet that gets in. The artifact is proven to let in exactly what was reported and all that the policy allows. Put a firewall that can look at it behind this one, or accept it."
 
     NotProven "not-proven" Error
-    "The finished artifact was read back and does not mean what the policy means, or the proof did not end within its budget.\n\nNothing is written. The message shows a packet that the two sides decide differently. Please report it: this is a bug in Portcullis or in a template of your own."
+    "The finished artifact was read back and does not mean what the policy means; or a proof did not end within its budget (`--proof-memory`).\n\nNothing is written. The message shows a packet that the two sides decide differently: please report it, for that is a bug in Portcullis or in a template of your own."
 
     Fallback "fallback" Note
     "A target cannot enforce the domain names of a rule and uses the addresses of its `fallback:` instead.\n\nThe addresses may be wider than the names: every name behind them is reached."

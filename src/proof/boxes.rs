@@ -1,9 +1,12 @@
 //! Sets of packets as products of sets, for people.
 
-use super::diagram::{Conjunction, Diagrams, Node, UNDECIDED};
+use super::diagram::{Diagrams, Node, UNDECIDED};
 use super::field;
 use super::program::{Match, Ranges};
 use super::translate::Side;
+
+/// A product of sets: ascending levels, each with sorted, disjoint, inclusive ranges.
+pub(super) type Conjunction<V> = Vec<(u8, Ranges<V>)>;
 
 /// Gives a set as disjoint products, at most so many, and whether these are all.
 ///

@@ -100,6 +100,9 @@ impl Prover<'_> {
         program: &Program,
         most: usize,
     ) -> Result<Vec<Difference>, OverBudget> {
+        if self.agrees(claim, program)? {
+            return Ok(Vec::new());
+        }
         let (v4, v6) = self.meaning(claim.placement, claim.state)?;
         let declared = claim.declared.map(of_filter);
         let mut found = against(claim, v4, declared.as_ref(), program, &mut self.v4, most)?;
@@ -124,7 +127,7 @@ pub fn between(
         (old, new): (&Program, &Program),
         most: usize,
     ) -> Result<Vec<Difference>, OverBudget> {
-        let mut diagrams: Diagrams<V> = super::diagrams(V::FAMILY, super::BUDGET);
+        let mut diagrams: Diagrams<V> = super::diagrams(V::FAMILY, super::Budget::default());
         let old = translate::program(old, placement, &mut diagrams)?;
         let new = translate::program(new, placement, &mut diagrams)?;
         listed(placement, old, new, &mut diagrams, most)

@@ -4,11 +4,13 @@
 //! A node is one field of a packet; its edges part the field's range in order; equal nodes are one node.
 //! So two diagrams decide every packet alike exactly when their roots are the same number.
 
-use super::program::Ranges;
+use super::list::Lists;
+use super::product::Sets;
 use crate::ir::Verdict;
 use hashbrown::HashTable;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A node or a terminal. A terminal is a set of outcomes, one bit each: more than one where the text has a
 /// condition that nobody here can judge.
@@ -30,7 +32,7 @@ pub(super) const ACCEPT: Node = 4;
 /// Passes as well, past connection tracking.
 const UNTRACK: Node = ACCEPT << 4;
 /// Terminals are the numbers below this.
-const TERMINALS: Node = 1 << 8;
+pub(super) const TERMINALS: Node = 1 << 8;
 /// A condition that may hold.
 pub(super) const MAYBE: Node = ACCEPT | UNDECIDED;
 
@@ -48,6 +50,43 @@ pub(super) fn exchanged(node: Node, from: Node, to: Node) -> Node {
 /// The proof did not end within its budget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OverBudget;
+
+/// What the diagrams of one address family may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// How many nodes may be made or met.
+    pub nodes: usize,
+    /// How many bytes may be kept.
+    pub bytes: usize,
+}
+
+impl Budget {
+    /// How many bytes the diagrams of a family may keep, unless the user says otherwise: 1 GiB.
+    pub const BYTES: usize = 1 << 30;
+    /// How many nodes may be made or met: some tens of seconds.
+    pub const NODES: usize = 60_000_000;
+}
+
+/// What the process was told that diagrams may keep.
+static BYTES: AtomicUsize = AtomicUsize::new(Budget::BYTES);
+
+/// Sets how many bytes the diagrams of a family may keep, for all that this process makes from now on.
+pub fn limit_memory(bytes: usize) {
+    BYTES.store(bytes, Ordering::Relaxed);
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget { nodes: Budget::NODES, bytes: BYTES.load(Ordering::Relaxed) }
+    }
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (nodes, bytes) = (self.nodes / 1_000_000, self.bytes >> 20);
+        write!(f, "{nodes} million steps and {bytes} MiB for each address family")
+    }
+}
 
 /// What the edges of an address family are counted in: `u32` or `u128`.
 pub(super) trait Value: Copy + Ord + Hash + std::fmt::Debug {
@@ -89,9 +128,6 @@ value!(u128);
 
 /// How many fields a packet has in a diagram.
 pub(super) const LEVELS: usize = 11;
-
-/// A product of sets: ascending levels, each with sorted, disjoint, inclusive ranges.
-pub(super) type Conjunction<V> = Vec<(u8, Ranges<V>)>;
 
 #[derive(Clone, Copy)]
 struct Header {
@@ -173,17 +209,20 @@ pub(super) struct Diagrams<V> {
     /// Upper ends of the edges; the last one of a node is the level's maximum.
     highs: Vec<V>,
     children: Vec<Node>,
-    unique: HashTable<Node>,
+    /// With half of the hash, so that growing does not look at the edges.
+    unique: HashTable<(u32, Node)>,
     memo: [FxHashMap<(Node, Node), Node>; 4],
     /// Edges of the nodes that are being made, outermost first.
     stack: Vec<(V, Node)>,
     maxima: [V; LEVELS],
-    /// How many more nodes may be made or met before the proof gives up.
-    budget: usize,
+    /// What is left of the budget.
+    budget: Budget,
+    pub(super) sets: Sets<V>,
+    pub(super) lists: Lists<V>,
 }
 
 impl<V: Value> Diagrams<V> {
-    pub(super) fn new(maxima: [V; LEVELS], budget: usize) -> Self {
+    pub(super) fn new(maxima: [V; LEVELS], budget: Budget) -> Self {
         Diagrams {
             nodes: Vec::new(),
             highs: Vec::new(),
@@ -193,7 +232,30 @@ impl<V: Value> Diagrams<V> {
             stack: Vec::new(),
             maxima,
             budget,
+            sets: Sets::default(),
+            lists: Lists::default(),
         }
+    }
+
+    /// Counts memory that is kept from now on.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), OverBudget> {
+        self.budget.bytes = self.budget.bytes.checked_sub(bytes).ok_or(OverBudget)?;
+        Ok(())
+    }
+
+    /// Returns where the edges of the next node begin on the stack.
+    pub(super) fn base(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// Adds an edge to the node that is being made.
+    pub(super) fn edge(&mut self, high: V, child: Node) {
+        self.stack.push((high, child));
+    }
+
+    /// Gives up the nodes that were being made.
+    pub(super) fn forget(&mut self, base: usize) {
+        self.stack.truncate(base);
     }
 
     /// Gives how many nodes there are.
@@ -220,8 +282,8 @@ impl<V: Value> Diagrams<V> {
 
     /// Makes the node of a level from the edges above `base` on the stack: equal neighbours become one
     /// edge, a node with one child is that child, and a node that exists is taken.
-    fn close(&mut self, level: u8, base: usize) -> Result<Node, OverBudget> {
-        self.budget = self.budget.checked_sub(1).ok_or(OverBudget)?;
+    pub(super) fn close(&mut self, level: u8, base: usize) -> Result<Node, OverBudget> {
+        self.budget.nodes = self.budget.nodes.checked_sub(1).ok_or(OverBudget)?;
         let mut kept = base;
         for at in base + 1..self.stack.len() {
             if self.stack[at].1 != self.stack[kept].1 {
@@ -241,37 +303,31 @@ impl<V: Value> Diagrams<V> {
     }
 
     fn shared(&mut self, level: u8, base: usize) -> Result<Node, OverBudget> {
-        let hash = hash(level, &self.stack[base..]);
-        let same = |node: &Node| match self.header(*node) {
-            Some(header) => {
-                let range = span(header);
-                let edges = &self.stack[base..];
-                header.level == level
-                    && range.len() == edges.len()
-                    && self.children[range.clone()].iter().zip(edges).all(|(c, e)| *c == e.1)
-                    && self.highs[range].iter().zip(edges).all(|(h, e)| *h == e.0)
-            }
-            None => false,
+        let edges = &self.stack[base..];
+        let hash = half(hash_of(&(level, edges)));
+        let same = |(own, node): &(u32, Node)| {
+            *own == hash
+                && self.header(*node).is_some_and(|header| {
+                    let range = span(header);
+                    header.level == level
+                        && range.len() == edges.len()
+                        && self.children[range.clone()].iter().zip(edges).all(|(c, e)| *c == e.1)
+                        && self.highs[range].iter().zip(edges).all(|(h, e)| *h == e.0)
+                })
         };
-        if let Some(node) = self.unique.find(hash, same) {
+        if let Some((_, node)) = self.unique.find(whole(hash), same) {
             return Ok(*node);
         }
         let node = Node::try_from(self.nodes.len()).map_err(|_| OverBudget)? + TERMINALS;
         let start = u32::try_from(self.highs.len()).map_err(|_| OverBudget)?;
-        let len = u32::try_from(self.stack.len() - base).map_err(|_| OverBudget)?;
+        let len = u32::try_from(edges.len()).map_err(|_| OverBudget)?;
+        // The header, its place in the table, and the edges.
+        let bytes = size_of::<Header>() + 14 + edges.len() * (size_of::<V>() + size_of::<Node>());
+        self.highs.extend(edges.iter().map(|edge| edge.0));
+        self.children.extend(edges.iter().map(|edge| edge.1));
         self.nodes.push(Header { level, start, len });
-        self.highs.extend(self.stack[base..].iter().map(|edge| edge.0));
-        self.children.extend(self.stack[base..].iter().map(|edge| edge.1));
-        let (nodes, highs, children) = (&self.nodes, &self.highs, &self.children);
-        self.unique.insert_unique(hash, node, |node| {
-            let header = nodes[usize::try_from(*node - TERMINALS).unwrap_or_default()];
-            let mut hasher = FxHasher::default();
-            header.level.hash(&mut hasher);
-            for at in span(header) {
-                (highs[at], children[at]).hash(&mut hasher);
-            }
-            hasher.finish()
-        });
+        self.unique.insert_unique(whole(hash), (hash, node), |known| whole(known.0));
+        self.hold(bytes)?;
         Ok(node)
     }
 
@@ -284,34 +340,6 @@ impl<V: Value> Diagrams<V> {
         let base = self.stack.len();
         self.stack.extend(edges);
         self.close(level, base)
-    }
-
-    /// Makes the diagram that is `inside` in a product of sets and undecided elsewhere.
-    pub(super) fn product(
-        &mut self,
-        sets: &Conjunction<V>,
-        inside: Node,
-    ) -> Result<Node, OverBudget> {
-        let mut node = inside;
-        for (level, ranges) in sets.iter().rev() {
-            let base = self.stack.len();
-            let maximum = self.maximum(*level);
-            let mut next = Some(V::ZERO);
-            for (low, high) in ranges {
-                let Some(from) = next.filter(|from| from <= low && *low <= maximum) else { break };
-                if from < *low {
-                    self.stack.push((before(*low), UNDECIDED));
-                }
-                let high = (*high).min(maximum);
-                self.stack.push((high, node));
-                next = if high < maximum { high.next() } else { None };
-            }
-            if next.is_some() {
-                self.stack.push((maximum, UNDECIDED));
-            }
-            node = self.close(*level, base)?;
-        }
-        Ok(node)
     }
 
     /// The first diagram where it decides, else the second.
@@ -359,6 +387,7 @@ impl<V: Value> Diagrams<V> {
             right.pass(high_b == high);
         }
         let node = self.close(level, base)?;
+        self.hold(2 * size_of::<(Node, Node, Node)>() + 2)?;
         self.memo[operation as usize].insert((a, b), node);
         Ok(node)
     }
@@ -366,6 +395,19 @@ impl<V: Value> Diagrams<V> {
     /// How the second diagram differs from the first; undecided where it does not.
     pub(super) fn differ(&mut self, a: Node, b: Node) -> Result<Node, OverBudget> {
         self.apply(Operation::Differ, a, b)
+    }
+
+    /// Returns all outcomes that a diagram has.
+    pub(super) fn outcomes(&self, node: Node) -> Node {
+        let (mut all, mut open, mut seen) = (0, vec![node], FxHashSet::default());
+        while let Some(node) = open.pop() {
+            match self.header(node) {
+                None => all |= node,
+                Some(header) if seen.insert(node) => open.extend(&self.children[span(header)]),
+                Some(_) => {}
+            }
+        }
+        all
     }
 
     /// Puts other terminals in the place of terminals.
@@ -388,21 +430,6 @@ impl<V: Value> Diagrams<V> {
         memo.insert(node, replaced);
         Ok(replaced)
     }
-
-    /// A first-match list: earlier diagrams over later ones, joined in halves so that what is joined stays
-    /// small, and so that equal stretches of two lists are joined once.
-    pub(super) fn first_match(&mut self, list: &[Node]) -> Result<Node, OverBudget> {
-        match list {
-            [] => Ok(UNDECIDED),
-            [only] => Ok(*only),
-            _ => {
-                let (early, late) = list.split_at(list.len().next_power_of_two() / 2);
-                let early = self.first_match(early)?;
-                let late = self.first_match(late)?;
-                self.over(early, late)
-            }
-        }
-    }
 }
 
 fn span(header: Header) -> std::ops::Range<usize> {
@@ -410,18 +437,27 @@ fn span(header: Header) -> std::ops::Range<usize> {
     start..start + usize::try_from(header.len).unwrap_or(usize::MAX)
 }
 
-fn hash<V: Value>(level: u8, edges: &[(V, Node)]) -> u64 {
+/// Hashes a value.
+pub(super) fn hash_of(value: &impl Hash) -> u64 {
     let mut hasher = FxHasher::default();
-    level.hash(&mut hasher);
-    for edge in edges {
-        edge.hash(&mut hasher);
-    }
+    value.hash(&mut hasher);
     hasher.finish()
 }
 
-/// The value below one that is not zero.
-fn before<V: Value>(value: V) -> V {
-    value.previous()
+/// Returns the half of a hash that is kept.
+pub(super) fn half(hash: u64) -> u32 {
+    // The high half is mixed into the low one, whichever has the better bits.
+    u32::try_from((hash ^ hash >> 32) & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+/// Returns a whole hash made from a half: tables look at the highest bits and at the lowest.
+pub(super) fn whole(half: u32) -> u64 {
+    u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+}
+
+/// Returns a number as an index.
+pub(super) fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// A walk over a node's edges, or over a diagram that does not look at the level.

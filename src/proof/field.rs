@@ -21,6 +21,21 @@ pub(super) const SOURCE_PORT: u8 = 8;
 pub(super) const TCP_FLAGS: u8 = 9;
 pub(super) const HOP_LIMIT: u8 = 10;
 
+/// Every level, in order.
+pub(super) const ALL: [u8; LEVELS] = [
+    HOOK,
+    INCOMING,
+    OUTGOING,
+    STATE,
+    PROTOCOL,
+    DESTINATION,
+    SOURCE,
+    DESTINATION_PORT,
+    SOURCE_PORT,
+    TCP_FLAGS,
+    HOP_LIMIT,
+];
+
 /// Every field that is no address, by level.
 pub(super) const FIELDS: [Field; 9] = [
     Field::Hook,

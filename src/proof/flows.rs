@@ -1,10 +1,12 @@
 //! What policies let be opened, over all packets and apart from any firewall.
 
+use super::diagram::Budget;
 use super::diagram::{ACCEPT, Diagrams, Node, OverBudget, UNDECIDED, exchanged, terminal};
-use super::meaning::{product, replies_on};
+use super::list::Item;
+use super::meaning::{product, replies_on, reply_list};
 use super::program::Match;
 use super::translate::Side;
-use super::{BUDGET, boxes, diagrams, witness};
+use super::{boxes, diagrams, witness};
 use crate::ir::flow::{RuleSet, Traffic};
 use crate::ir::{Action, Direction, Packet, Placement, Verdict};
 use crate::net::Family;
@@ -35,7 +37,7 @@ impl Packets {
 
 impl Default for Space {
     fn default() -> Self {
-        Space { v4: diagrams(Family::V4, BUDGET), v6: diagrams(Family::V6, BUDGET) }
+        Space::with_budget(Budget::default())
     }
 }
 
@@ -68,6 +70,24 @@ macro_rules! both {
 }
 
 impl Space {
+    /// Makes a space that gives up beyond a budget.
+    pub fn with_budget(budget: Budget) -> Self {
+        Space { v4: diagrams(Family::V4, budget), v6: diagrams(Family::V6, budget) }
+    }
+
+    /// Tells whether two policies do the same with the flows opened in a direction, and with replies in it.
+    ///
+    /// # Errors
+    /// As below.
+    pub fn same(
+        &mut self,
+        old: &RuleSet,
+        new: &RuleSet,
+        way: Direction,
+    ) -> Result<bool, OverBudget> {
+        Ok(same((old, new), way, &mut self.v4)? && same((old, new), way, &mut self.v6)?)
+    }
+
     /// Gives what a policy does with the flows opened in a direction.
     ///
     /// # Errors
@@ -165,21 +185,49 @@ fn flows<V: Side>(
     way: Direction,
     diagrams: &mut Diagrams<V>,
 ) -> Result<Node, OverBudget> {
+    let list = flow_list(policy, way, diagrams)?;
+    diagrams.of_list(&list)
+}
+
+fn flow_list<V: Side>(
+    policy: &RuleSet,
+    way: Direction,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Vec<Item>, OverBudget> {
     let mut list = Vec::new();
     for rule in policy.rules.iter().filter(|rule| rule.direction == way) {
-        let sets = product(V::of_set(&rule.source), V::of_set(&rule.destination), &rule.l4);
-        if let Some(sets) = sets {
-            list.push(diagrams.product(&sets, action(rule.action))?);
+        let ends = (V::of_set(&rule.source), V::of_set(&rule.destination));
+        if let Some(product) = product(ends, &rule.l4, diagrams)? {
+            let end = diagrams.item(action(rule.action))?;
+            list.push(diagrams.inside(&product, end)?);
         }
     }
-    let rules = diagrams.first_match(&list)?;
-    diagrams.over(rules, action(policy.defaults.of(way)))
+    list.push(diagrams.item(action(policy.defaults.of(way)))?);
+    Ok(list)
+}
+
+/// Tells whether two policies let the same be opened, and the same replies in.
+fn same<V: Side>(
+    (old, new): (&RuleSet, &RuleSet),
+    way: Direction,
+    diagrams: &mut Diagrams<V>,
+) -> Result<bool, OverBudget> {
+    let (was, is) = (flow_list(old, way, diagrams)?, flow_list(new, way, diagrams)?);
+    if !diagrams.alike(&was, &is)? {
+        return Ok(false);
+    }
+    let (was, is) = (reply_list(old, way, diagrams)?, reply_list(new, way, diagrams)?);
+    diagrams.alike(&was, &is)
 }
 
 fn box_of<V: Side>(traffic: &Traffic, diagrams: &mut Diagrams<V>) -> Result<Node, OverBudget> {
-    let (source, destination) = (V::of_set(&traffic.source), V::of_set(&traffic.destination));
-    match product(source, destination, &traffic.l4) {
-        Some(sets) => diagrams.product(&sets, ACCEPT),
+    let ends = (V::of_set(&traffic.source), V::of_set(&traffic.destination));
+    match product(ends, &traffic.l4, diagrams)? {
+        Some(product) => {
+            let end = diagrams.item(ACCEPT)?;
+            let inside = diagrams.inside(&product, end)?;
+            diagrams.of_list(&[inside])
+        }
         None => Ok(UNDECIDED),
     }
 }

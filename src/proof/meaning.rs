@@ -2,13 +2,15 @@
 //! the passes.
 
 use super::diagram::{
-    Conjunction, Diagrams, LEFT, Node, OverBudget, UNDECIDED, Value, exchanged, terminal,
+    ACCEPT, Diagrams, LEFT, Node, OverBudget, UNDECIDED, Value, exchanged, terminal,
 };
 use super::field;
+use super::list::Item;
+use super::product::Product;
 use super::program::Ranges;
 use super::ranges::{common, sorted};
-use super::translate::{Side, restrict};
-use crate::ir::flow::{Rule, RuleSet};
+use super::translate::Side;
+use crate::ir::flow::RuleSet;
 use crate::ir::packet::{self, HopLimit, TcpFlags};
 use crate::ir::{
     Action, Direction, Hook, L4, Path, Placement, State, StateMode, Verdict, baseline_rules,
@@ -17,17 +19,73 @@ use crate::net::protocol::{self, ICMP, ICMPV6, SCTP, TCP, UDP};
 use crate::net::{Family, icmp};
 use rustc_hash::FxHashMap;
 
-/// Gives the diagram of what a policy means at one firewall.
-pub(super) fn meaning<V: Side>(
+/// What is done with the governed packets of each direction that connection tracking does not decide: lists
+/// that decide every packet.
+#[derive(Clone)]
+pub(super) struct Governed {
+    /// To the protected side.
+    pub(super) inbound: Vec<Item>,
+    /// From the protected side.
+    pub(super) outbound: Vec<Item>,
+}
+
+/// Returns what a policy does with governed packets at one firewall.
+pub(super) fn governed<V: Side>(
     policy: &RuleSet,
     placement: &Placement,
     state: StateMode,
     diagrams: &mut Diagrams<V>,
-) -> Result<Node, OverBudget> {
+) -> Result<Governed, OverBudget> {
     let mut builder = Builder { policy, placement, state, diagrams };
     let inbound = builder.governed(Direction::Inbound)?;
     let outbound = builder.governed(Direction::Outbound)?;
+    Ok(Governed { inbound, outbound })
+}
+
+/// Returns the diagram of what a policy means at one firewall.
+pub(super) fn meaning<V: Side>(
+    policy: &RuleSet,
+    placement: &Placement,
+    state: StateMode,
+    governed: &Governed,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Node, OverBudget> {
+    let inbound = diagrams.of_list(&governed.inbound)?;
+    let outbound = diagrams.of_list(&governed.outbound)?;
+    let mut builder = Builder { policy, placement, state, diagrams };
+    let inbound = builder.by_state(inbound)?;
+    let outbound = builder.by_state(outbound)?;
     builder.ways(inbound, outbound)
+}
+
+/// What a policy does with packets somewhere, before a look at the packets themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Done {
+    /// The same with all.
+    All(Verdict),
+    /// What the list of the direction says.
+    Governed(Direction),
+}
+
+/// Returns what a policy does with packets on a way.
+pub(super) fn done(policy: &RuleSet, state: StateMode, path: Path) -> Done {
+    match path {
+        Path::Ungoverned => Done::All(Verdict::Accept),
+        Path::Tracking if state == StateMode::Stateless => Done::All(Verdict::Untrack),
+        Path::Tracking => Done::All(Verdict::Accept),
+        Path::Loopback(_) if policy.baseline.loopback() => Done::All(Verdict::Accept),
+        Path::Governed(way) | Path::Loopback(way) => Done::Governed(way),
+    }
+}
+
+/// Returns what connection tracking decides of governed packets in a state; `None` where the rules do.
+pub(super) fn tracked(mode: StateMode, state: State) -> Option<Verdict> {
+    match state {
+        _ if mode == StateMode::Stateless => None,
+        State::Established | State::Related => Some(Verdict::Accept),
+        State::Invalid => Some(Verdict::Drop),
+        State::New | State::Untracked => None,
+    }
 }
 
 struct Builder<'a, V> {
@@ -37,12 +95,15 @@ struct Builder<'a, V> {
     diagrams: &'a mut Diagrams<V>,
 }
 
+/// Sets of values of some fields.
+type Fields<V> = Vec<(u8, Ranges<V>)>;
+
 /// What one layer 4 set is to its replies.
 struct Reply<V> {
     /// Every packet whose opener could be in the set.
-    all: Conjunction<V>,
-    /// Those of them that are let in when the opener is allowed; `None` for none.
-    admitted: Option<Conjunction<V>>,
+    all: Fields<V>,
+    /// Those of them that are let in when the opener is allowed.
+    admitted: Fields<V>,
 }
 
 impl<V: Side> Builder<'_, V> {
@@ -75,89 +136,80 @@ impl<V: Side> Builder<'_, V> {
     }
 
     fn way(&self, path: Path, inbound: Node, outbound: Node) -> Node {
-        match path {
-            Path::Ungoverned => terminal(Verdict::Accept),
-            Path::Tracking if self.state == StateMode::Stateless => terminal(Verdict::Untrack),
-            Path::Tracking => terminal(Verdict::Accept),
-            Path::Loopback(_) if self.policy.baseline.loopback() => terminal(Verdict::Accept),
-            Path::Governed(Direction::Inbound) | Path::Loopback(Direction::Inbound) => inbound,
-            Path::Governed(Direction::Outbound) | Path::Loopback(Direction::Outbound) => outbound,
+        match done(self.policy, self.state, path) {
+            Done::All(verdict) => terminal(verdict),
+            Done::Governed(Direction::Inbound) => inbound,
+            Done::Governed(Direction::Outbound) => outbound,
         }
     }
 
-    /// What is done with the governed packets of a direction.
-    fn governed(&mut self, way: Direction) -> Result<Node, OverBudget> {
-        let mut list = self.baseline(way)?;
-        if self.state == StateMode::Stateless {
-            list.push(self.replies(way)?);
-            list.push(self.errors(way)?);
-        }
-        let early = self.diagrams.first_match(&list)?;
-        let mut rules = Vec::with_capacity(self.policy.rules.len());
-        for rule in self.policy.rules.iter().filter(|rule| rule.direction == way) {
-            rules.push(self.rule(rule)?);
-        }
-        let rules = self.diagrams.first_match(&rules)?;
-        let default = self.action(self.policy.defaults.of(way))?;
-        let rules = self.diagrams.over(rules, default)?;
-        let decided = self.diagrams.over(early, rules)?;
-        if self.state == StateMode::Stateless {
-            return Ok(decided);
-        }
-        let by_state = State::ALL.map(|state| match state {
-            State::Established | State::Related => terminal(Verdict::Accept),
-            State::Invalid => terminal(Verdict::Drop),
-            State::New | State::Untracked => decided,
-        });
+    /// What connection tracking decides comes before the rules.
+    fn by_state(&mut self, rules: Node) -> Result<Node, OverBudget> {
+        let node = |state| tracked(self.state, state).map_or(rules, terminal);
+        let by_state = State::ALL.map(node);
         self.diagrams.node(field::STATE, (0u32..).map(V::from_field).zip(by_state))
     }
 
-    /// What an action does, by protocol.
-    fn action(&mut self, action: Action) -> Result<Node, OverBudget> {
-        let at = |protocol: u8| terminal(Verdict::of(action, protocol));
-        let edges = [(TCP - 1, at(0)), (TCP, at(TCP)), (u8::MAX, at(u8::MAX))];
-        let edges = edges.map(|(high, node)| (V::from_field(high.into()), node));
-        self.diagrams.node(field::PROTOCOL, edges)
-    }
-
-    fn rule(&mut self, rule: &Rule) -> Result<Node, OverBudget> {
-        let sets = product(V::of_set(&rule.source), V::of_set(&rule.destination), &rule.l4);
-        let Some(sets) = sets else { return Ok(UNDECIDED) };
-        match rule.action {
-            Action::Allow => self.diagrams.product(&sets, terminal(Verdict::Accept)),
-            Action::Drop => self.diagrams.product(&sets, terminal(Verdict::Drop)),
-            Action::Reject => {
-                let inside = self.diagrams.product(&sets, terminal(Verdict::Accept))?;
-                let action = self.action(rule.action)?;
-                self.diagrams.guard(inside, action)
-            }
-        }
-    }
-
-    fn baseline(&mut self, way: Direction) -> Result<Vec<Node>, OverBudget> {
+    /// What is done with the governed packets of a direction.
+    fn governed(&mut self, way: Direction) -> Result<Vec<Item>, OverBudget> {
         let mut list = Vec::new();
         for rule in baseline_rules(self.policy.baseline, self.placement, way) {
-            list.push(self.packet_rule(&rule)?);
+            list.extend(self.packet_rule(&rule)?);
         }
+        if self.state == StateMode::Stateless {
+            let replies = replies_on(self.policy, way, self.diagrams)?;
+            list.push(self.diagrams.item(replies)?);
+            let errors = self.errors(way)?;
+            list.push(self.diagrams.item(errors)?);
+        }
+        for rule in self.policy.rules.iter().filter(|rule| rule.direction == way) {
+            let ends = (V::of_set(&rule.source), V::of_set(&rule.destination));
+            if let Some(product) = product(ends, &rule.l4, self.diagrams)? {
+                self.action(&product, rule.action, &mut list)?;
+            }
+        }
+        self.action(&Product::ALL, self.policy.defaults.of(way), &mut list)?;
         Ok(list)
     }
 
-    fn packet_rule(&mut self, rule: &packet::Rule) -> Result<Node, OverBudget> {
-        let sets = product(V::of_set(&rule.source), V::of_set(&rule.destination), &rule.l4);
-        let Some(mut sets) = sets else { return Ok(UNDECIDED) };
-        if rule.tcp_flags == TcpFlags::AckOrRst {
-            restrict(&mut sets, field::TCP_FLAGS, ack_or_rst());
+    /// Adds what an action does inside of a product, by protocol.
+    fn action(
+        &mut self,
+        product: &Product,
+        action: Action,
+        list: &mut Vec<Item>,
+    ) -> Result<(), OverBudget> {
+        let of = |protocol| terminal(Verdict::of(action, protocol));
+        if of(TCP) != of(u8::MAX) {
+            let tcp = self.diagrams.set(&one(TCP))?;
+            let mut own = *product;
+            if self.diagrams.narrow(&mut own, field::PROTOCOL, tcp)? {
+                list.push(self.item(&own, of(TCP))?);
+            }
         }
-        if let HopLimit::Exactly(hop) = rule.hop_limit {
-            restrict(&mut sets, field::HOP_LIMIT, one(hop));
-        }
-        let action = terminal(Verdict::of(rule.action, 0));
-        self.diagrams.product(&sets, action)
+        list.push(self.item(product, of(u8::MAX))?);
+        Ok(())
     }
 
-    fn replies(&mut self, way: Direction) -> Result<Node, OverBudget> {
-        replies_on(self.policy, way, self.diagrams)
+    fn item(&mut self, product: &Product, node: Node) -> Result<Item, OverBudget> {
+        let end = self.diagrams.item(node)?;
+        self.diagrams.inside(product, end)
     }
+
+    fn packet_rule(&mut self, rule: &packet::Rule) -> Result<Option<Item>, OverBudget> {
+        let ends = (V::of_set(&rule.source), V::of_set(&rule.destination));
+        let Some(mut product) = product(ends, &rule.l4, self.diagrams)? else { return Ok(None) };
+        if rule.tcp_flags == TcpFlags::AckOrRst {
+            let flags = self.diagrams.set(&ack_or_rst())?;
+            self.diagrams.narrow(&mut product, field::TCP_FLAGS, flags)?;
+        }
+        if let HopLimit::Exactly(hop) = rule.hop_limit {
+            let hop = self.diagrams.set(&one(hop))?;
+            self.diagrams.narrow(&mut product, field::HOP_LIMIT, hop)?;
+        }
+        self.item(&product, terminal(Verdict::of(rule.action, 0))).map(Some)
+    }
+
     /// ICMP errors to addresses that take part in an allowed flow.
     fn errors(&mut self, way: Direction) -> Result<Node, OverBudget> {
         let number = match V::FAMILY {
@@ -172,14 +224,19 @@ impl<V: Side> Builder<'_, V> {
             let end = if rule.direction == way { &rule.destination } else { &rule.source };
             ends.extend(V::of_set(end));
         }
-        let mut sets = vec![
+        let fields = vec![
             (field::PROTOCOL, one(number)),
             (field::DESTINATION_PORT, ports(icmp::errors(V::FAMILY).ranges())),
+            (field::DESTINATION, sorted(&ends)),
         ];
-        if !restrict(&mut sets, field::DESTINATION, sorted(&ends)) {
-            return Ok(UNDECIDED);
+        let all = [(V::ZERO, V::MAX)];
+        match between(fields, (&all, &all), self.diagrams)? {
+            Some(product) => {
+                let item = self.item(&product, ACCEPT)?;
+                self.diagrams.of_list(&[item])
+            }
+            None => Ok(UNDECIDED),
         }
-        self.diagrams.product(&sets, terminal(Verdict::Accept))
     }
 }
 
@@ -190,6 +247,19 @@ pub(super) fn replies_on<V: Side>(
     way: Direction,
     diagrams: &mut Diagrams<V>,
 ) -> Result<Node, OverBudget> {
+    let list = reply_list(policy, way, diagrams)?;
+    let decided = diagrams.of_list(&list)?;
+    let nothing = |node| exchanged(node, LEFT, UNDECIDED);
+    diagrams.replace(decided, nothing, &mut FxHashMap::default())
+}
+
+/// Returns what openers there are to the packets of a direction, in the order of the rules: replies to the first
+/// that matches are let in, or left to others.
+pub(super) fn reply_list<V: Side>(
+    policy: &RuleSet,
+    way: Direction,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Vec<Item>, OverBudget> {
     let opening = way.reverse();
     let mut list = Vec::new();
     for rule in policy.rules.iter().filter(|rule| rule.direction == opening) {
@@ -201,9 +271,7 @@ pub(super) fn replies_on<V: Side>(
     let ephemeral = ports(policy.ephemeral(opening).ranges());
     let default = policy.defaults.of(opening);
     replies_to(default, (&all, &all), &L4::any(), ephemeral, diagrams, &mut list)?;
-    let decided = diagrams.first_match(&list)?;
-    let nothing = |node| exchanged(node, LEFT, UNDECIDED);
-    diagrams.replace(decided, nothing, &mut FxHashMap::default())
+    Ok(list)
 }
 
 /// Ranges of the source and of the destination.
@@ -215,16 +283,18 @@ fn replies_to<V: Side>(
     l4: &L4,
     ephemeral: Ranges<V>,
     diagrams: &mut Diagrams<V>,
-    list: &mut Vec<Node>,
+    list: &mut Vec<Item>,
 ) -> Result<(), OverBudget> {
     for reply in replies::<V>(l4, &ephemeral) {
-        let Some(all) = between(reply.all, to, from) else { continue };
-        if let Some(admitted) = reply.admitted.filter(|_| action == Action::Allow)
-            && let Some(admitted) = between(admitted, to, from)
+        let Some(all) = between(reply.all, (to, from), diagrams)? else { continue };
+        if action == Action::Allow
+            && let Some(admitted) = between(reply.admitted, (to, from), diagrams)?
         {
-            list.push(diagrams.product(&admitted, terminal(Verdict::Accept))?);
+            let accept = diagrams.item(ACCEPT)?;
+            list.push(diagrams.inside(&admitted, accept)?);
         }
-        list.push(diagrams.product(&all, LEFT)?);
+        let left = diagrams.item(LEFT)?;
+        list.push(diagrams.inside(&all, left)?);
     }
     Ok(())
 }
@@ -252,17 +322,17 @@ fn ack_or_rst<V: Value>() -> Ranges<V> {
 
 /// Source, destination and layer 4 as a product; `None` when no packet of the family fits.
 pub(super) fn product<V: Value>(
-    source: &[(V, V)],
-    destination: &[(V, V)],
+    ends: Ends<'_, V>,
     l4: &L4,
-) -> Option<Conjunction<V>> {
-    let mut sets = vec![
+    diagrams: &mut Diagrams<V>,
+) -> Result<Option<Product>, OverBudget> {
+    let mut fields = vec![
         (field::PROTOCOL, protocols(numbers(l4))),
         (field::DESTINATION_PORT, ports(l4.destination().ranges())),
         (field::SOURCE_PORT, ports(l4.source().ranges())),
     ];
-    sets.retain(|(level, ranges)| !is_full(*level, ranges));
-    between(sets, source, destination)
+    fields.retain(|(level, ranges)| !is_full(*level, ranges));
+    between(fields, ends, diagrams)
 }
 
 /// Tells whether ranges are all of a port field, which then needs no edge.
@@ -273,14 +343,20 @@ fn is_full<V: Value>(level: u8, ranges: &Ranges<V>) -> bool {
 }
 
 fn between<V: Value>(
-    mut sets: Conjunction<V>,
-    source: &[(V, V)],
-    destination: &[(V, V)],
-) -> Option<Conjunction<V>> {
-    let some = restrict(&mut sets, field::DESTINATION, destination.to_vec())
-        && restrict(&mut sets, field::SOURCE, source.to_vec())
-        && sets.iter().all(|(_, ranges)| !ranges.is_empty());
-    some.then_some(sets)
+    fields: Fields<V>,
+    (source, destination): Ends<'_, V>,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Option<Product>, OverBudget> {
+    let mut product = Product::ALL;
+    let ends = [(field::DESTINATION, destination), (field::SOURCE, source)];
+    let fields = fields.iter().map(|(level, ranges)| (*level, ranges.as_slice()));
+    for (level, ranges) in ends.into_iter().chain(fields) {
+        let set = diagrams.set(ranges)?;
+        if !diagrams.narrow(&mut product, level, set)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(product))
 }
 
 fn numbers(l4: &L4) -> impl Iterator<Item = u8> + '_ {
@@ -297,11 +373,11 @@ fn replies<V: Side>(l4: &L4, ephemeral: &Ranges<V>) -> Vec<Reply<V>> {
             (field::SOURCE_PORT, ports(l4.destination().ranges())),
         ];
         let mut admitted = all.clone();
-        let some = restrict(&mut admitted, field::DESTINATION_PORT, ephemeral.clone());
+        admitted.push((field::DESTINATION_PORT, ephemeral.clone()));
         if protocol == TCP {
-            restrict(&mut admitted, field::TCP_FLAGS, ack_or_rst());
+            admitted.push((field::TCP_FLAGS, ack_or_rst()));
         }
-        replies.push(Reply { all, admitted: some.then_some(admitted) });
+        replies.push(Reply { all, admitted });
     }
     let (own, number) = match V::FAMILY {
         Family::V4 => (l4.protocol_set().contains(ICMP), ICMP),
@@ -310,13 +386,13 @@ fn replies<V: Side>(l4: &L4, ephemeral: &Ranges<V>) -> Vec<Reply<V>> {
     let words = if own { answers(l4) } else { Vec::new() };
     if !words.is_empty() {
         let all = vec![(field::PROTOCOL, one(number)), (field::DESTINATION_PORT, words)];
-        replies.push(Reply { admitted: Some(all.clone()), all });
+        replies.push(Reply { admitted: all.clone(), all });
     }
     let plain = |p: &u8| !protocol::has_ports(*p) && !matches!(*p, ICMP | ICMPV6);
     let whole = protocols(numbers(l4).filter(plain));
     if !whole.is_empty() {
         let all = vec![(field::PROTOCOL, whole)];
-        replies.push(Reply { admitted: Some(all.clone()), all });
+        replies.push(Reply { admitted: all.clone(), all });
     }
     replies
 }

@@ -11,15 +11,19 @@ mod evaluate;
 mod field;
 mod filter;
 mod flows;
+mod list;
 mod meaning;
+mod parting;
+mod product;
 pub mod program;
 mod ranges;
+mod runs;
 pub mod sets;
 mod translate;
 mod witness;
 
 pub use compare::{Difference, Differs, Meeting, between};
-pub use diagram::OverBudget;
+pub use diagram::{Budget, OverBudget, limit_memory};
 pub use filter::of_filter;
 pub use flows::{Packets, Space};
 pub use program::Program;
@@ -30,6 +34,7 @@ use crate::ir::{Decision, Packet, Placement, StateMode, Verdict, decide};
 use crate::net::Family;
 use crate::timing::phase;
 use diagram::{Diagrams, Node, Value, terminal};
+use meaning::Governed;
 use program::{Match, Place};
 use translate::Side;
 
@@ -88,20 +93,19 @@ impl From<OverBudget> for Failure {
     }
 }
 
-/// How many nodes may be made before the proof gives up: some gigabytes.
-const BUDGET: usize = 60_000_000;
-
 /// Makes the place for the diagrams of a family.
-fn diagrams<V: Value>(family: Family, budget: usize) -> Diagrams<V> {
+fn diagrams<V: Value>(family: Family, budget: Budget) -> Diagrams<V> {
     Diagrams::new(field::maxima(family).map(V::from_wide), budget)
 }
 
-/// A policy's meaning at one kind of firewall, by its nodes.
+/// A policy's meaning at one kind of firewall.
 struct Known {
     placement: Placement,
     state: StateMode,
-    v4: Node,
-    v6: Node,
+    v4: Governed,
+    v6: Governed,
+    /// The diagrams of it, once they are asked for.
+    nodes: Option<(Node, Node)>,
 }
 
 impl Claim<'_> {
@@ -130,11 +134,11 @@ pub struct Prover<'a> {
 impl<'a> Prover<'a> {
     /// Makes a prover for a policy.
     pub fn new(policy: &'a RuleSet) -> Self {
-        Self::with_budget(policy, BUDGET)
+        Self::with_budget(policy, Budget::default())
     }
 
-    /// Makes a prover that gives up after so many steps.
-    pub fn with_budget(policy: &'a RuleSet, budget: usize) -> Self {
+    /// Makes a prover that gives up beyond a budget, which each family has for itself.
+    pub fn with_budget(policy: &'a RuleSet, budget: Budget) -> Self {
         Prover {
             policy,
             v4: diagrams(Family::V4, budget),
@@ -161,6 +165,9 @@ impl<'a> Prover<'a> {
     /// # Errors
     /// A packet that differs, or that the budget is spent.
     pub fn prove_claim(&mut self, claim: &Claim<'_>, program: &Program) -> Result<Proof, Failure> {
+        if phase("  runs", || self.agrees(claim, program))? {
+            return Ok(Proof { nodes: self.v4.count() + self.v6.count(), beyond: None });
+        }
         let (v4, v6) = phase("  meaning", || self.meaning(claim.placement, claim.state))?;
         let declared = claim.declared.map(of_filter);
         let found = phase("  program, IPv4", || {
@@ -197,18 +204,48 @@ impl<'a> Prover<'a> {
         })
     }
 
+    /// Tells whether a program does what the policy means, as far as runs of rules show that.
+    fn agrees(&mut self, claim: &Claim<'_>, program: &Program) -> Result<bool, OverBudget> {
+        if !claim.unseen.is_empty() || claim.declared.is_some() {
+            return Ok(false);
+        }
+        let (placement, state) = (claim.placement, claim.state);
+        let at = self.known(placement, state)?;
+        let known = &self.known[at];
+        let policy = (self.policy, placement, state);
+        let list = translate::listed(program, placement, &mut self.v4)?;
+        if !runs::agree(policy, &known.v4, list, &mut self.v4)? {
+            return Ok(false);
+        }
+        let list = translate::listed(program, placement, &mut self.v6)?;
+        runs::agree(policy, &known.v6, list, &mut self.v6)
+    }
+
+    /// Returns the index of what the policy means at a kind of firewall.
+    fn known(&mut self, placement: &Placement, state: StateMode) -> Result<usize, OverBudget> {
+        let same = |known: &Known| known.placement == *placement && known.state == state;
+        if let Some(at) = self.known.iter().position(same) {
+            return Ok(at);
+        }
+        let v4 = meaning::governed(self.policy, placement, state, &mut self.v4)?;
+        let v6 = meaning::governed(self.policy, placement, state, &mut self.v6)?;
+        self.known.push(Known { placement: placement.clone(), state, v4, v6, nodes: None });
+        Ok(self.known.len() - 1)
+    }
+
     fn meaning(
         &mut self,
         placement: &Placement,
         state: StateMode,
     ) -> Result<(Node, Node), OverBudget> {
-        let same = |known: &&Known| known.placement == *placement && known.state == state;
-        if let Some(known) = self.known.iter().find(same) {
-            return Ok((known.v4, known.v6));
+        let at = self.known(placement, state)?;
+        let known = &mut self.known[at];
+        if let Some(nodes) = known.nodes {
+            return Ok(nodes);
         }
-        let v4 = meaning::meaning(self.policy, placement, state, &mut self.v4)?;
-        let v6 = meaning::meaning(self.policy, placement, state, &mut self.v6)?;
-        self.known.push(Known { placement: placement.clone(), state, v4, v6 });
+        let v4 = meaning::meaning(self.policy, placement, state, &known.v4, &mut self.v4)?;
+        let v6 = meaning::meaning(self.policy, placement, state, &known.v6, &mut self.v6)?;
+        known.nodes = Some((v4, v6));
         Ok((v4, v6))
     }
 }
