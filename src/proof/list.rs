@@ -233,7 +233,8 @@ impl<V: Value> Diagrams<V> {
         self.halved(list, LEAST_WORK)
     }
 
-    fn halved(&mut self, list: &[Item], least: usize) -> Result<Node, OverBudget> {
+    /// The same, in halves where the work on a list is more than a measure of its size and `least`.
+    pub(super) fn halved(&mut self, list: &[Item], least: usize) -> Result<Node, OverBudget> {
         match list {
             [] => return Ok(UNDECIDED),
             [only] => return self.of_item(*only),

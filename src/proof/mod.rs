@@ -19,6 +19,8 @@ pub mod program;
 mod ranges;
 mod runs;
 pub mod sets;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod witness;
 
