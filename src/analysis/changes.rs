@@ -66,8 +66,13 @@ struct ByAction {
     rejected: Packets,
 }
 
-fn by_action(space: &mut Space, policy: &RuleSet, way: Direction) -> Result<ByAction, OverBudget> {
-    let flows = space.flows(policy, way)?;
+fn by_action(
+    space: &mut Space,
+    policy: &RuleSet,
+    way: Direction,
+    region: Packets,
+) -> Result<ByAction, OverBudget> {
+    let flows = space.flows_within(policy, way, region)?;
     Ok(ByAction {
         allowed: space.with_action(flows, Action::Allow)?,
         dropped: space.with_action(flows, Action::Drop)?,
@@ -89,13 +94,13 @@ pub fn changes(
     let mut space = Space::default();
     let mut found = Changes::default();
     for way in Direction::BOTH {
-        if space.same(old, new, way)? {
-            continue;
-        }
-        found.replies |= space.replies(old, way)? != space.replies(new, way)?;
-        let (was, is) = (by_action(&mut space, old, way)?, by_action(&mut space, new, way)?);
+        found.replies |= !space.same_replies(old, new, way)?;
+        // Nothing changes elsewhere.
+        let region = space.unlike(old, new, way)?;
+        let mut within = |policy| by_action(&mut space, policy, way, region);
+        let (was, is) = (within(old)?, within(new)?);
         let mid = match between {
-            Some(between) => by_action(&mut space, between, way)?,
+            Some(between) => within(between)?,
             None => is,
         };
         for (kind, changed, of_policy) in [

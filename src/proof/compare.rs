@@ -4,10 +4,11 @@ use super::diagram::{
     ACCEPT, ANSWERED, Diagrams, MAY_OPEN, MAY_SHUT, Node, OPEN, OverBudget, SHUT, TRACKED,
     UNDECIDED, Value,
 };
+use super::meetings::{self, Meeting};
 use super::program::Match;
 use super::translate::{self, Side};
-use super::{Claim, Program, Prover, boxes, evaluate, field, of_filter, witness};
-use crate::ir::{Hook, Interface, Packet, Path, Placement, State};
+use super::{Claim, Failure, Program, Prover, boxes, evaluate, field, of_filter, witness};
+use crate::ir::{Hook, Packet, Path, Placement, State};
 use rustc_hash::FxHashMap;
 
 /// How a firewall differs from what is expected of it.
@@ -51,19 +52,6 @@ impl Differs {
     }
 }
 
-/// Where and in what state packets meet a firewall.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Meeting {
-    /// The hook.
-    pub hook: Hook,
-    /// The incoming interface; 0 where the hook has none.
-    pub incoming: Interface,
-    /// The outgoing interface; 0 where the hook has none.
-    pub outgoing: Interface,
-    /// What connection tracking says.
-    pub state: State,
-}
-
 /// Packets that are decided otherwise, in one way.
 #[derive(Clone, Debug)]
 pub struct Difference {
@@ -100,8 +88,10 @@ impl Prover<'_> {
         program: &Program,
         most: usize,
     ) -> Result<Vec<Difference>, OverBudget> {
-        if self.agrees(claim, program)? {
-            return Ok(Vec::new());
+        match self.prove_claim(claim, program) {
+            Ok(_) => return Ok(Vec::new()),
+            Err(Failure::Budget) => return Err(OverBudget),
+            Err(Failure::Different { .. } | Failure::NotAsDeclared { .. }) => {}
         }
         let (v4, v6) = self.meaning(claim.placement, claim.state)?;
         let declared = claim.declared.map(of_filter);
@@ -128,6 +118,9 @@ pub fn between(
         most: usize,
     ) -> Result<Vec<Difference>, OverBudget> {
         let mut diagrams: Diagrams<V> = super::diagrams(V::FAMILY, super::Budget::default());
+        if meetings::same(placement, (old, new), &mut diagrams)? {
+            return Ok(Vec::new());
+        }
         let old = translate::program(old, placement, &mut diagrams)?;
         let new = translate::program(new, placement, &mut diagrams)?;
         listed(placement, old, new, &mut diagrams, most)
@@ -186,10 +179,9 @@ fn listed<V: Side>(
                 continue;
             };
             let Some(first) = meetings.first().copied() else { continue };
-            let Meeting { hook, incoming, outgoing, state } = first;
             let (products, whole) = boxes::boxes(diagrams, packets, most);
             let boxes = products.iter().map(boxes::conjunction).collect();
-            let example = Packet { hook, incoming, outgoing, state, ..packet };
+            let example = first.of(packet);
             found.push(Difference { differs, meetings, boxes, whole, example });
         }
     }

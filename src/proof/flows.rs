@@ -3,7 +3,7 @@
 use super::diagram::Budget;
 use super::diagram::{ACCEPT, Diagrams, Node, OverBudget, UNDECIDED, exchanged, terminal};
 use super::list::Item;
-use super::meaning::{product, replies_on, reply_list};
+use super::meaning::{product, reply_list};
 use super::program::Match;
 use super::translate::Side;
 use super::{boxes, diagrams, witness};
@@ -75,23 +75,50 @@ impl Space {
         Space { v4: diagrams(Family::V4, budget), v6: diagrams(Family::V6, budget) }
     }
 
-    /// Tells whether two policies do the same with the flows opened in a direction, and with replies in it.
+    /// Returns packets outside of which two policies do the same with the flows opened in a direction.
     ///
     /// # Errors
-    /// As below.
-    pub fn same(
+    /// When the diagrams become too large; so for all that makes some.
+    pub fn unlike(
+        &mut self,
+        old: &RuleSet,
+        new: &RuleSet,
+        way: Direction,
+    ) -> Result<Packets, OverBudget> {
+        both!(self, |diagrams, node| unlike((old, new), way, diagrams))
+    }
+
+    /// Tells whether two policies let in the same replies in a direction, on a stateless firewall.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn same_replies(
         &mut self,
         old: &RuleSet,
         new: &RuleSet,
         way: Direction,
     ) -> Result<bool, OverBudget> {
-        Ok(same((old, new), way, &mut self.v4)? && same((old, new), way, &mut self.v6)?)
+        Ok(same_replies((old, new), way, &mut self.v4)?
+            && same_replies((old, new), way, &mut self.v6)?)
+    }
+
+    /// Returns what a policy does with the flows of a region that are opened in a direction.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn flows_within(
+        &mut self,
+        policy: &RuleSet,
+        way: Direction,
+        region: Packets,
+    ) -> Result<Packets, OverBudget> {
+        both!(self, |diagrams, node| flows_within(policy, way, node(region), diagrams))
     }
 
     /// Gives what a policy does with the flows opened in a direction.
     ///
     /// # Errors
-    /// When the diagrams become too large; so for all that makes some.
+    /// As above.
     pub fn flows(&mut self, policy: &RuleSet, way: Direction) -> Result<Packets, OverBudget> {
         both!(self, |diagrams, node| flows(policy, way, diagrams))
     }
@@ -107,14 +134,6 @@ impl Space {
             Action::Reject => |node| chosen(node, action(Action::Reject)),
         };
         both!(self, |diagrams, node| diagrams.replace(node(flows), pick, &mut FxHashMap::default()))
-    }
-
-    /// Gives the replies that a stateless firewall lets through in a direction.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn replies(&mut self, policy: &RuleSet, way: Direction) -> Result<Packets, OverBudget> {
-        both!(self, |diagrams, node| replies_on(policy, way, diagrams))
     }
 
     /// Gives the packets of some traffic.
@@ -206,18 +225,33 @@ fn flow_list<V: Side>(
     Ok(list)
 }
 
-/// Tells whether two policies let the same be opened, and the same replies in.
-fn same<V: Side>(
+/// Packets outside of which two policies do the same with the flows opened in a direction.
+fn unlike<V: Side>(
+    (old, new): (&RuleSet, &RuleSet),
+    way: Direction,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Node, OverBudget> {
+    let (was, is) = (flow_list(old, way, diagrams)?, flow_list(new, way, diagrams)?);
+    diagrams.unlike(&was, &is)
+}
+
+fn same_replies<V: Side>(
     (old, new): (&RuleSet, &RuleSet),
     way: Direction,
     diagrams: &mut Diagrams<V>,
 ) -> Result<bool, OverBudget> {
-    let (was, is) = (flow_list(old, way, diagrams)?, flow_list(new, way, diagrams)?);
-    if !diagrams.alike(&was, &is)? {
-        return Ok(false);
-    }
     let (was, is) = (reply_list(old, way, diagrams)?, reply_list(new, way, diagrams)?);
     diagrams.alike(&was, &is)
+}
+
+fn flows_within<V: Side>(
+    policy: &RuleSet,
+    way: Direction,
+    region: Node,
+    diagrams: &mut Diagrams<V>,
+) -> Result<Node, OverBudget> {
+    let list = flow_list(policy, way, diagrams)?;
+    diagrams.within(region, &list)
 }
 
 fn box_of<V: Side>(traffic: &Traffic, diagrams: &mut Diagrams<V>) -> Result<Node, OverBudget> {

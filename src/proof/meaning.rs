@@ -242,7 +242,7 @@ impl<V: Side> Builder<'_, V> {
 
 /// The replies to flows that the other direction may open. The first rule that matches the opener decides;
 /// one that refuses lets nothing in, and hides later ones.
-pub(super) fn replies_on<V: Side>(
+fn replies_on<V: Side>(
     policy: &RuleSet,
     way: Direction,
     diagrams: &mut Diagrams<V>,

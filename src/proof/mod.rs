@@ -13,6 +13,7 @@ mod filter;
 mod flows;
 mod list;
 mod meaning;
+mod meetings;
 mod parting;
 mod product;
 pub mod program;
@@ -24,10 +25,11 @@ mod tests;
 mod translate;
 mod witness;
 
-pub use compare::{Difference, Differs, Meeting, between};
+pub use compare::{Difference, Differs, between};
 pub use diagram::{Budget, OverBudget, limit_memory};
 pub use filter::of_filter;
 pub use flows::{Packets, Space};
+pub use meetings::Meeting;
 pub use program::Program;
 
 use crate::ir::flow::RuleSet;
@@ -35,10 +37,10 @@ use crate::ir::packet::Filter;
 use crate::ir::{Decision, Packet, Placement, StateMode, Verdict, decide};
 use crate::net::Family;
 use crate::timing::phase;
-use diagram::{Diagrams, Node, Value, terminal};
+use diagram::{Diagrams, Node, Value};
 use meaning::Governed;
+use meetings::Found;
 use program::{Match, Place};
-use translate::Side;
 
 /// That an artifact means what its policy means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,17 +169,16 @@ impl<'a> Prover<'a> {
     /// # Errors
     /// A packet that differs, or that the budget is spent.
     pub fn prove_claim(&mut self, claim: &Claim<'_>, program: &Program) -> Result<Proof, Failure> {
-        if phase("  runs", || self.agrees(claim, program))? {
-            return Ok(Proof { nodes: self.v4.count() + self.v6.count(), beyond: None });
-        }
-        let (v4, v6) = phase("  meaning", || self.meaning(claim.placement, claim.state))?;
         let declared = claim.declared.map(of_filter);
+        let at = phase("  meaning", || self.known(claim.placement, claim.state))?;
         let found = phase("  program, IPv4", || {
-            compare(claim, v4, program, declared.as_ref(), &mut self.v4)
+            let policy = (self.policy, &self.known[at].v4);
+            meetings::compare(claim, policy, program, declared.as_ref(), &mut self.v4)
         })?;
         let beyond4 = self.judge(claim, program, found)?;
         let found = phase("  program, IPv6", || {
-            compare(claim, v6, program, declared.as_ref(), &mut self.v6)
+            let policy = (self.policy, &self.known[at].v6);
+            meetings::compare(claim, policy, program, declared.as_ref(), &mut self.v6)
         })?;
         let beyond6 = self.judge(claim, program, found)?;
         Ok(Proof { nodes: self.v4.count() + self.v6.count(), beyond: beyond4.or(beyond6) })
@@ -204,23 +205,6 @@ impl<'a> Prover<'a> {
                 Failure::Different { packet, policy, artifact }
             }
         })
-    }
-
-    /// Tells whether a program does what the policy means, as far as runs of rules show that.
-    fn agrees(&mut self, claim: &Claim<'_>, program: &Program) -> Result<bool, OverBudget> {
-        if !claim.unseen.is_empty() || claim.declared.is_some() {
-            return Ok(false);
-        }
-        let (placement, state) = (claim.placement, claim.state);
-        let at = self.known(placement, state)?;
-        let known = &self.known[at];
-        let policy = (self.policy, placement, state);
-        let list = translate::listed(program, placement, &mut self.v4)?;
-        if !runs::agree(policy, &known.v4, list, &mut self.v4)? {
-            return Ok(false);
-        }
-        let list = translate::listed(program, placement, &mut self.v6)?;
-        runs::agree(policy, &known.v6, list, &mut self.v6)
     }
 
     /// Returns the index of what the policy means at a kind of firewall.
@@ -250,44 +234,4 @@ impl<'a> Prover<'a> {
         known.nodes = Some((v4, v6));
         Ok((v4, v6))
     }
-}
-
-/// A packet that contradicts a claim.
-enum Found {
-    /// None does; a packet that gets in beyond the policy, as declared.
-    Nothing(Option<Packet>),
-    /// The policy decides it otherwise.
-    Policy(Packet),
-    /// It is not decided as declared.
-    Declared(Packet),
-}
-
-/// Holds a program against the meaning of a policy, in one family, and against what was declared.
-fn compare<V: Side>(
-    claim: &Claim<'_>,
-    meaning: Node,
-    program: &Program,
-    declared: Option<&Program>,
-    diagrams: &mut Diagrams<V>,
-) -> Result<Found, OverBudget> {
-    let placement = claim.placement;
-    let unseen = translate::union(claim.unseen, placement, diagrams)?;
-    let meaning = diagrams.over(unseen, meaning)?;
-    let read = translate::program(program, placement, diagrams)?;
-    let read = diagrams.over(unseen, read)?;
-    let Some(declared) = declared else {
-        let found = witness::difference(diagrams, placement, meaning, read);
-        return Ok(found.map_or(Found::Nothing(None), Found::Policy));
-    };
-    // What the policy lets through, and what the artifact does with that.
-    let let_through = diagrams.guard(meaning, terminal(Verdict::Accept))?;
-    let done = diagrams.guard(meaning, read)?;
-    if let Some(packet) = witness::difference(diagrams, placement, let_through, done) {
-        return Ok(Found::Policy(packet));
-    }
-    let declared = translate::program(declared, placement, diagrams)?;
-    let declared = diagrams.over(unseen, declared)?;
-    let found = witness::difference(diagrams, placement, declared, read);
-    let beyond = || witness::difference(diagrams, placement, meaning, read);
-    Ok(found.map_or_else(|| Found::Nothing(beyond()), Found::Declared))
 }

@@ -2,6 +2,7 @@
 
 use super::diagram::{Diagrams, LEVELS, Node};
 use super::field;
+use super::meetings::Meeting;
 use super::translate::Side;
 use crate::ir::{Hook, Packet, Placement, State};
 use crate::net::protocol;
@@ -32,15 +33,28 @@ fn flags<V: Side>(values: &[V; LEVELS]) -> V {
 /// The flag of a first packet.
 const SYN: u32 = 0x02;
 
+/// Returns where packets usually meet a firewall.
+pub(super) fn usual_meeting(placement: &Placement) -> Meeting {
+    let state = State::New;
+    match placement {
+        Placement::Host => {
+            let incoming = placement.other_interface();
+            Meeting { hook: Hook::Input, incoming, outgoing: 0, state }
+        }
+        Placement::Gateway { .. } => {
+            let outgoing = placement.other_interface();
+            Meeting { hook: Hook::Forward, incoming: 1, outgoing, state }
+        }
+    }
+}
+
 /// What a field is where it does not matter.
 fn usual<V: Side>(placement: &Placement) -> [V; LEVELS] {
     let mut values = [V::ZERO; LEVELS];
-    let (hook, incoming, outgoing) = match placement {
-        Placement::Host => (0, placement.other_interface(), 0),
-        Placement::Gateway { .. } => (2, 1, placement.other_interface()),
-    };
+    let Meeting { hook, incoming, outgoing, .. } = usual_meeting(placement);
+    let hook = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
     let mut set = |level: u8, value: u32| values[usize::from(level)] = V::from_field(value);
-    set(field::HOOK, hook);
+    set(field::HOOK, u32::try_from(hook).unwrap_or_default());
     set(field::INCOMING, incoming.into());
     set(field::OUTGOING, outgoing.into());
     set(field::PROTOCOL, protocol::UDP.into());
