@@ -243,9 +243,7 @@ impl<V: Value> Diagrams<V> {
         let base = self.base();
         let size: usize = list.iter().map(|item| self.size(*item)).sum();
         self.lists.work = (WORK * (size + list.len()) + 1000).max(least);
-        let mut all = Vec::with_capacity(list.len());
-        self.lists.next_turn();
-        let _ = list.iter().all(|item| self.lists.put(&mut all, *item));
+        let all = self.chained(list, &[]);
         if let Some(node) = self.swept(&all)? {
             return Ok(node);
         }
@@ -259,6 +257,14 @@ impl<V: Value> Diagrams<V> {
     /// Lets the next partings of lists make any work.
     pub(super) fn without_limit(&mut self) {
         self.lists.work = usize::MAX;
+    }
+
+    /// Returns one list behind another, without repetitions and up to what decides every packet.
+    pub(super) fn chained(&mut self, early: &[Item], late: &[Item]) -> Vec<Item> {
+        let mut list = Vec::with_capacity(early.len() + late.len());
+        self.lists.next_turn();
+        let _ = early.iter().chain(late).all(|item| self.lists.put(&mut list, *item));
+        list
     }
 
     /// Returns how many ranges an item has.

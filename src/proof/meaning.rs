@@ -326,20 +326,12 @@ pub(super) fn product<V: Value>(
     l4: &L4,
     diagrams: &mut Diagrams<V>,
 ) -> Result<Option<Product>, OverBudget> {
-    let mut fields = vec![
+    let fields = vec![
         (field::PROTOCOL, protocols(numbers(l4))),
         (field::DESTINATION_PORT, ports(l4.destination().ranges())),
         (field::SOURCE_PORT, ports(l4.source().ranges())),
     ];
-    fields.retain(|(level, ranges)| !is_full(*level, ranges));
     between(fields, ends, diagrams)
-}
-
-/// Tells whether ranges are all of a port field, which then needs no edge.
-fn is_full<V: Value>(level: u8, ranges: &Ranges<V>) -> bool {
-    let word = V::from_field(u16::MAX.into());
-    matches!(level, field::DESTINATION_PORT | field::SOURCE_PORT)
-        && ranges.as_slice() == [(V::ZERO, word)]
 }
 
 fn between<V: Value>(

@@ -86,7 +86,8 @@ pub(super) fn compare<V: Side>(
     for one in &met {
         let [artifact, _, unseen] = &one.lists;
         let expected = one.expected(governed, diagrams)?;
-        let (expected, artifact) = (joined(unseen, &expected), joined(unseen, artifact));
+        let expected = diagrams.chained(unseen, &expected);
+        let artifact = diagrams.chained(unseen, artifact);
         let region = diagrams.unlike(&expected, &artifact)?;
         let means = diagrams.within(region, &expected)?;
         let does = diagrams.within(region, &artifact)?;
@@ -108,7 +109,8 @@ pub(super) fn compare<V: Side>(
     }
     for one in met.iter().filter(|_| declared.is_some()) {
         let [artifact, instead, unseen] = &one.lists;
-        let (instead, artifact) = (joined(unseen, instead), joined(unseen, artifact));
+        let instead = diagrams.chained(unseen, instead);
+        let artifact = diagrams.chained(unseen, artifact);
         let region = diagrams.unlike(&instead, &artifact)?;
         let says = diagrams.within(region, &instead)?;
         let does = diagrams.within(region, &artifact)?;
@@ -167,10 +169,6 @@ impl Met {
             Expected::Governed(Direction::Outbound) => governed.outbound.clone(),
         })
     }
-}
-
-fn joined(early: &[Item], late: &[Item]) -> Vec<Item> {
-    [early, late].concat()
 }
 
 /// Finds every place where packets meet the firewall; one of those where everything is the same. The first are

@@ -98,6 +98,9 @@ impl<V: Value> Diagrams<V> {
         level: u8,
         set: Set,
     ) -> Result<bool, OverBudget> {
+        if *self.sets.of(set) == [(V::ZERO, self.maximum(level))] {
+            return Ok(true);
+        }
         let own = product.0[usize::from(level)];
         let left = if own == ANY || own == set {
             set
@@ -121,11 +124,14 @@ impl<V: Value> Diagrams<V> {
     }
 
     /// Joins products that differ in one field only, field by field from the last one: the union stays the
-    /// same.
+    /// same. Where one is every packet, nothing else is left.
     pub(super) fn joined(
         &mut self,
         mut products: Vec<Product>,
     ) -> Result<Vec<Product>, OverBudget> {
+        if products.contains(&Product::ALL) {
+            return Ok(vec![Product::ALL]);
+        }
         for level in field::ALL.into_iter().rev() {
             let of = |product: &Product| product.0[usize::from(level)];
             let first = products.first().map(of);

@@ -217,5 +217,14 @@ fn rules_between_large_groups_that_allow_and_refuse_in_turn_stay_small() {
     let mut v4: Diagrams<u32> = diagrams(Family::V4, budget);
     let [one, other] = [rules, parted].map(|list| items(&list, &mut v4));
     assert_eq!(v4.alike(&one, &other), Ok(true));
+    let mut changed = other.clone();
+    changed.remove(21);
+    let region = v4.unlike(&one, &changed).expect("as small as a rule");
+    assert_ne!(region, UNDECIDED);
+    // A list that refuses all at its end refuses all of the last run.
+    let [drop, accept] = [DROP, ACCEPT].map(|end| v4.item(end).expect("small"));
+    let refusing: Vec<_> = one.iter().copied().filter(|item| v4.end(*item) == DROP).collect();
+    assert_eq!(v4.alike(&[refusing.clone(), vec![drop]].concat(), &[drop]), Ok(true));
+    assert_eq!(v4.alike(&[refusing[0], accept], &[accept]), Ok(false));
     assert!(v4.of_list(&one).is_err(), "the whole list is larger than that");
 }
