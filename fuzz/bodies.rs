@@ -30,7 +30,7 @@ pub fn policy(bytes: &[u8]) {
         let _ = portcullis::pass::resolve::resolve(&policy, &feeds, &mut diags);
         policy::load_tests("fuzz.yaml", &mut policy, &Only(bytes), &mut sources, &mut diags);
     }
-    let _ = render(diags.list(), &sources, Format::Human { color: false });
+    let _ = render(&diags, &sources, Format::Human { color: false });
 }
 
 /// Reads a text by the strict reader of every kind and by the reader of its listings.
