@@ -1,17 +1,42 @@
-//! What is fuzzed, and replayed by tests/regressions.rs: no text may make any of it panic.
+//! What is fuzzed, and replayed by tests/regressions.rs: no text may make any of it panic. Each body tells how
+//! far its input got, which tests/fuzzing.rs counts.
 
-use portcullis::diag::{Diags, Format, render};
+#[path = "grow.rs"]
+pub mod grow;
+
+use portcullis::analysis::Names;
+use portcullis::compile::{Inputs, compile};
+use portcullis::diag::{Code, Diags, Format, render};
 use portcullis::feed::Feeds;
 use portcullis::ir::{Placement, StateMode};
-use portcullis::policy::{self, Loader};
+use portcullis::pass::resolve;
+use portcullis::policy::{self, Loader, ast::Policy};
 use portcullis::source::SourceMap;
-use portcullis::target::{self, File, Kind, Spec, aws, iptables, nftables, pf};
+use portcullis::target::{self, File, Kind, Spec, aws, iptables, nftables, pf, render::Templates};
+use portcullis::verify::Verifier;
+
+/// How far an input got.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Far {
+    /// It was refused where it was read.
+    Refused,
+    /// It was decoded, or read.
+    Read,
+    /// It was compiled and proven, and its artifacts verified.
+    Proven,
+}
+
+fn read(read: bool) -> Far {
+    if read { Far::Read } else { Far::Refused }
+}
 
 /// Reads a packet; what is pointed at is inside the text.
-pub fn packet(text: &str) {
-    if let Err(error) = portcullis::ir::syntax::parse(text) {
-        assert!(text.get(error.at).is_some());
+pub fn packet(text: &str) -> Far {
+    let parsed = portcullis::ir::syntax::parse(text);
+    if let Err(error) = &parsed {
+        assert!(text.get(error.at.clone()).is_some());
     }
+    read(parsed.is_ok())
 }
 
 struct Only<'a>(&'a [u8]);
@@ -23,33 +48,112 @@ impl Loader for Only<'_> {
 }
 
 /// Reads a policy, and a file of tests; what is accepted resolves or is refused, and all can be said.
-pub fn policy(bytes: &[u8]) {
+pub fn policy(bytes: &[u8]) -> Far {
     let (mut sources, mut diags) = (SourceMap::default(), Diags::default());
+    let mut far = Far::Refused;
     if let Some(mut policy) = policy::load("fuzz.yaml", &Only(bytes), &mut sources, &mut diags) {
+        far = Far::Read;
         let feeds = Feeds::bundled();
-        let _ = portcullis::pass::resolve::resolve(&policy, &feeds, &mut diags);
+        let _ = resolve::resolve(&policy, &feeds, &mut diags);
         policy::load_tests("fuzz.yaml", &mut policy, &Only(bytes), &mut sources, &mut diags);
     }
-    let _ = render(diags.list(), &sources, Format::Human { color: false });
+    let _ = render(&diags, &sources, Format::Human { color: false });
+    far
+}
+
+/// Compiles a policy that is grown from bytes. What compiles is proven, and its artifacts are verified; what
+/// is refused is never refused for its proof.
+pub fn whole(bytes: &[u8]) -> Far {
+    let text = grow::policy(&mut grow::Seed(bytes));
+    let (mut sources, mut diags) = (SourceMap::default(), Diags::default());
+    let loader = Only(text.as_bytes());
+    let Some(policy) = policy::load("fuzz.yaml", &loader, &mut sources, &mut diags) else {
+        return Far::Refused;
+    };
+    let feeds = Feeds::bundled();
+    let inputs = Inputs { feeds: &feeds, templates: &Templates::default(), source: "fuzz.yaml" };
+    let artifacts = compile(&policy, &inputs, &|_| true, &mut diags);
+    let said = render(&diags, &sources, Format::Human { color: false });
+    assert!(!diags.counts().contains_key(&Code::NotProven), "{text}\n{said}");
+    let Some(artifacts) = artifacts else { return Far::Read };
+    let files = artifacts.into_iter().map(|artifact| artifact.files);
+    verified(&policy, &feeds, files, &text);
+    Far::Proven
+}
+
+fn verified(policy: &Policy, feeds: &Feeds, files: impl Iterator<Item = Vec<File>>, text: &str) {
+    let (mut sources, mut diags) = (SourceMap::default(), Diags::default());
+    let Some(resolved) = resolve::resolve(policy, feeds, &mut diags) else {
+        panic!("what compiled does not resolve: {text}")
+    };
+    let sets = resolve::names(policy, feeds);
+    let names = Names::new(sets.networks, sets.services);
+    let mut verifier = Verifier::new(policy, &resolved, &names);
+    for (target, files) in policy.targets.iter().zip(files) {
+        let verified = verifier.target(target, &files, &mut sources, &mut diags);
+        assert!(verified.is_some_and(|verified| verified.equal), "{text}");
+    }
+}
+
+/// Reads a listing that is grown from bytes; the first one says of which firewall.
+pub fn listing(bytes: &[u8]) -> Far {
+    let (kind, rest) = bytes.split_first().map_or((0, bytes), |(kind, rest)| (*kind, rest));
+    let (kind, path) = match kind % 5 {
+        0 => (0, "edge.nft"),
+        1 => (1, "edge.json"),
+        2 => (2, "edge-v4.rules"),
+        3 => (3, "edge.conf"),
+        _ => (4, "edge.json"),
+    };
+    let text = grow::listing(kind, &mut grow::Seed(rest));
+    let kinds = kinds();
+    let spec = match kind {
+        0 | 1 => kinds.first(),
+        2 => kinds.get(1),
+        3 => kinds.get(2),
+        _ => kinds.last(),
+    };
+    let Some((kind, _)) = spec else { return Far::Refused };
+    let mut files = vec![File { path: path.to_owned(), text, executable: false }];
+    if path.ends_with(".rules") {
+        // Each family has a listing of its own.
+        let text = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n".to_owned();
+        files.push(File { path: "edge-v6.rules".to_owned(), text, executable: false });
+    }
+    let listing = target::read_listing(&spec_of(kind.clone(), path), &files);
+    if let Ok(listing) = &listing {
+        assert!(listing.program.check().is_ok());
+    }
+    read(listing.is_ok())
+}
+
+fn spec_of(kind: Kind, path: &str) -> Spec {
+    Spec {
+        name: "edge".to_owned(),
+        kind,
+        placement: Placement::Host,
+        state: StateMode::Stateful,
+        output: path.to_owned(),
+    }
 }
 
 /// Reads a text by the strict reader of every kind and by the reader of its listings.
-pub fn readers(text: &str) {
+pub fn readers(text: &str) -> Far {
+    let mut far = Far::Refused;
     for (kind, path) in kinds() {
-        let spec = Spec {
-            name: "edge".to_owned(),
-            kind,
-            placement: Placement::Host,
-            state: StateMode::Stateful,
-            output: path.to_owned(),
-        };
+        let spec = spec_of(kind, path);
         let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
-        let _ = target::read(&spec, std::slice::from_ref(&file));
+        let artifact = target::read(&spec, std::slice::from_ref(&file));
         // As tools list it: JSON may be called like a prefix list.
         let listed = File { path: "pl-1.json".to_owned(), ..file.clone() };
-        let _ = target::read_listing(&spec, &[listed]);
-        let _ = target::read_listing(&spec, &[file]);
+        let lists = [listed, file].map(|file| target::read_listing(&spec, &[file]));
+        // A text with no rule in it is read as a listing by most.
+        let ruled =
+            |list: &target::Listing| list.program.chains.iter().any(|c| !c.clauses.is_empty());
+        let listed = lists.iter().flatten().any(ruled);
+        far = far.max(read(artifact.is_ok() || listed));
     }
+    far
 }
 
 fn kinds() -> Vec<(Kind, &'static str)> {

@@ -2,7 +2,7 @@
 
 use crate::analysis::{Useless, Why, overlaps, useless};
 use crate::compile::{at_use, opener};
-use crate::diag::{Code, Diagnostic, Diags};
+use crate::diag::{Code, Diagnostic, Diags, listed};
 use crate::feed::Feeds;
 use crate::ir::flow::RuleSet;
 use crate::ir::{Action, Direction, L4Kind, StateMode};
@@ -25,7 +25,8 @@ pub struct Asks<'a> {
 
 /// Says what is questionable; what rules mean to have (`ignore:`) is left out.
 pub fn check(policy: &Policy, asks: &Asks<'_>, diags: &mut Diags) {
-    let mut found = Diags::default();
+    // What a rule means to have is taken out again.
+    let mut found = Diags::keeping_all();
     if let Some(resolved) = resolve(policy, asks.feeds, &mut Diags::default()) {
         let hidden = rules(policy, &resolved.rules, &mut found);
         overlapping(policy, &resolved.rules, &hidden, &mut found);
@@ -191,7 +192,7 @@ fn client_ports(policy: &Policy, diags: &mut Diags) {
         }
         let words = |set: &PortSet| {
             let words = set.ranges().iter().map(|(low, high)| format!("{low}-{high}"));
-            words.collect::<Vec<_>>().join(", ")
+            listed(words, ", ")
         };
         let message = format!(
             "replies to the library's clients come to ports {}, and the policy's clients use {}",
@@ -248,24 +249,15 @@ fn said(rule: &Rule, found: &[Useless], by: &[&Rule]) -> Diagnostic {
 const LIBRARY: char = '@';
 
 fn names(policy: &Policy, diags: &mut Diags) {
-    let mut used = Used::default();
-    for rule in &policy.rules {
-        used.network(policy, &rule.from);
-        used.network(policy, &rule.to);
-        used.service(policy, &rule.service);
-    }
-    for invariant in &policy.invariants {
-        used.network(policy, &invariant.from);
-        used.network(policy, &invariant.to);
-        used.service(policy, &invariant.service);
-    }
-    let members = policy.targets.iter().filter_map(|target| target.members.as_ref());
-    members.for_each(|expr| used.network(policy, expr));
-    let networks = policy.networks.iter().map(|(name, network)| ("network", name, network.name));
-    let services = policy.services.iter().map(|(name, service)| ("service", name, service.name));
-    for (kind, name, span) in networks.chain(services) {
-        let known = if kind == "network" { &used.networks } else { &used.services };
-        if !name.contains(LIBRARY) && !known.contains(name.as_str()) {
+    let (networks, services) = (used_networks(policy), used_services(policy));
+    let used = |kind: &str, name: &str| match kind {
+        "network" => networks.contains(name),
+        _ => services.contains(name),
+    };
+    let declared = policy.networks.iter().map(|(name, network)| ("network", name, network.name));
+    let others = policy.services.iter().map(|(name, service)| ("service", name, service.name));
+    for (kind, name, span) in declared.chain(others) {
+        if !name.contains(LIBRARY) && !used(kind, name) {
             let message = format!("no rule uses the {kind} `{name}`");
             let diagnostic = Diagnostic::new(Code::UnusedName, message).at(span, "declared here");
             diags.push(diagnostic.help("remove it, or use it"));
@@ -273,43 +265,34 @@ fn names(policy: &Policy, diags: &mut Diags) {
     }
 }
 
-#[derive(Default)]
-struct Used<'a> {
-    networks: BTreeSet<&'a str>,
-    services: BTreeSet<&'a str>,
+fn used_networks(policy: &Policy) -> BTreeSet<&str> {
+    let rules = policy.rules.iter().flat_map(|rule| [&rule.from, &rule.to]);
+    let invariants = policy.invariants.iter().flat_map(|one| [&one.from, &one.to]);
+    let members = policy.targets.iter().filter_map(|target| target.members.as_ref());
+    let written = rules.chain(invariants).chain(members).flat_map(NetworkExpr::names);
+    let needs = |name: &str| policy.networks.get(name).map(|n| n.is.names()).unwrap_or_default();
+    reached(written, needs)
 }
 
-impl<'a> Used<'a> {
-    fn network(&mut self, policy: &'a Policy, expr: &'a NetworkExpr) {
-        match expr {
-            NetworkExpr::Name(name) => {
-                if self.networks.insert(&name.value)
-                    && let Some(network) = policy.networks.get(&name.value)
-                {
-                    self.network(policy, &network.is);
-                }
-            }
-            NetworkExpr::List(list, _) => list.iter().for_each(|item| self.network(policy, item)),
-            NetworkExpr::Except { include, except, .. } => {
-                self.network(policy, include);
-                self.network(policy, except);
-            }
-            NetworkExpr::Domains { fallback: Some(fallback), .. } => self.network(policy, fallback),
-            _ => {}
-        }
-    }
+fn used_services(policy: &Policy) -> BTreeSet<&str> {
+    let rules = policy.rules.iter().map(|rule| &rule.service);
+    let invariants = policy.invariants.iter().map(|one| &one.service);
+    let written = rules.chain(invariants).flat_map(ServiceExpr::names);
+    let needs = |name: &str| policy.services.get(name).map(|s| s.is.names()).unwrap_or_default();
+    reached(written, needs)
+}
 
-    fn service(&mut self, policy: &'a Policy, expr: &'a ServiceExpr) {
-        match expr {
-            ServiceExpr::Name(name) => {
-                if self.services.insert(&name.value)
-                    && let Some(service) = policy.services.get(&name.value)
-                {
-                    self.service(policy, &service.is);
-                }
-            }
-            ServiceExpr::List(list, _) => list.iter().for_each(|item| self.service(policy, item)),
-            _ => {}
+/// Names, and those that they are made of.
+fn reached<'a>(
+    written: impl Iterator<Item = &'a Spanned<String>>,
+    needs: impl Fn(&str) -> Vec<&'a Spanned<String>>,
+) -> BTreeSet<&'a str> {
+    let mut next: Vec<_> = written.map(|name| name.value.as_str()).collect();
+    let mut reached = BTreeSet::new();
+    while let Some(name) = next.pop() {
+        if reached.insert(name) {
+            next.extend(needs(name).into_iter().map(|name| name.value.as_str()));
         }
     }
+    reached
 }

@@ -19,6 +19,8 @@ pub mod diag;
 pub mod diff;
 pub mod feed;
 pub mod ir;
+pub mod limits;
+mod near;
 pub mod net;
 pub mod pass;
 pub mod policy;

@@ -68,7 +68,7 @@ pub struct Done {
 pub(crate) const BOXES: usize = 64;
 const SHOWN: usize = 6;
 /// The most lines that are reported as not understood; the rest are counted.
-const UNCLEAR: usize = 20;
+pub(crate) const UNCLEAR: usize = 20;
 
 /// Holds firewalls against one policy; what one of them worked out helps the next.
 pub struct Verifier<'a> {

@@ -3,6 +3,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test docs` writes them anew.
 
 use portcullis::diag::Code;
+use portcullis::limits;
 use portcullis::target::caps;
 use std::fmt::Write;
 use std::path::Path;
@@ -23,7 +24,11 @@ fn diagnostics() -> String {
 
 #[test]
 fn pages_are_as_the_program_makes_them() {
-    for (name, page) in [("diagnostics.md", diagnostics()), ("targets.md", caps::document())] {
+    for (name, page) in [
+        ("diagnostics.md", diagnostics()),
+        ("targets.md", caps::document()),
+        ("limits.md", limits::document()),
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &page).expect("written");

@@ -49,9 +49,9 @@ fn rendered(folder: &Path, name: &str) -> String {
     let mut diags = Diags::default();
     check(name, &Folder(folder.to_owned()), &mut sources, &mut diags);
     for format in [Format::Json, Format::Sarif, Format::Github] {
-        assert!(!diag::render(diags.list(), &sources, format).is_empty(), "{name} in {format:?}");
+        assert!(!diag::render(&diags, &sources, format).is_empty(), "{name} in {format:?}");
     }
-    diag::render(diags.list(), &sources, Format::Human { color: false })
+    diag::render(&diags, &sources, Format::Human { color: false })
 }
 
 #[test]

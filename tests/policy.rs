@@ -27,7 +27,7 @@ struct Loaded {
 
 impl Loaded {
     fn said(&self) -> String {
-        diag::render(self.diags.list(), &self.sources, Format::Human { color: false })
+        diag::render(&self.diags, &self.sources, Format::Human { color: false })
     }
 
     fn policy(&self) -> &Policy {
@@ -241,9 +241,11 @@ fn many_faults_do_not_take_long() {
     }
     let start = std::time::Instant::now();
     let loaded = load(&[("policy.yaml", &text)]);
-    assert!(loaded.codes().len() > 6000);
+    assert!(loaded.diags.errors() > 6000);
+    assert!(loaded.codes().len() < 1000);
     for format in [Format::Json, Format::Sarif, Format::Github, Format::Human { color: true }] {
-        assert!(diag::render(loaded.diags.list(), &loaded.sources, format).len() > 100_000);
+        let said = diag::render(&loaded.diags, &loaded.sources, format);
+        assert!((50_000..1_000_000).contains(&said.len()), "{format:?}: {}", said.len());
     }
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
@@ -303,6 +305,7 @@ mod schema {
         "invariants",
         "leading-zero",
         "library-as-policy",
+        "library-bomb",
         "library-not-imported",
         "missing-file",
         "packet-tests",
@@ -417,7 +420,7 @@ proptest! {
         let loaded = load_bytes(files);
         prop_assert_eq!(loaded.policy.is_none(), loaded.diags.has_errors());
         for format in [Format::Json, Format::Sarif, Format::Github, Format::Human { color: false }] {
-            diag::render(loaded.diags.list(), &loaded.sources, format);
+            diag::render(&loaded.diags, &loaded.sources, format);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What fuzzing found once, and what it starts from: replayed, and changed at random.
 
 #[path = "../fuzz/bodies.rs"]
+#[allow(dead_code, reason = "tests/fuzzing.rs runs the others")]
 mod bodies;
 
 use std::fs;
@@ -58,7 +59,7 @@ fn changed(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-fn replay(folders: &[&str], each: usize, largest: u64, run: fn(&[u8])) -> usize {
+fn replay(folders: &[&str], each: usize, largest: u64, run: fn(&[u8]) -> bodies::Far) -> usize {
     let all = folders.iter().flat_map(|folder| files(folder));
     let small = |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.len() <= largest);
     let mut ran = 0;

@@ -5,4 +5,6 @@
 #[allow(dead_code, reason = "each target runs one of them")]
 mod bodies;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::policy(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bodies::policy(bytes);
+});

@@ -4,7 +4,7 @@ use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, revision::Revision};
 use crate::analysis::Names;
 use crate::compile::{self, Inputs};
-use crate::diag::{Diags, Severity};
+use crate::diag::{Diags, Severity, listed};
 use crate::diff::{self, Diff, FirewallChange, Side};
 use crate::feed::Feeds;
 use crate::pass::resolve::{self, Resolved};
@@ -258,8 +258,8 @@ fn one_target<'a>(command: &Compare, policy: &'a Policy) -> Result<&'a Target, F
         None => policy.targets.len() == 1,
     };
     policy.targets.iter().find(wanted).ok_or_else(|| {
-        let names: Vec<_> = policy.targets.iter().map(|t| t.spec.name.as_str()).collect();
-        Failed(format!("choose a target with `-t`: {}", names.join(", ")))
+        let names = listed(policy.targets.iter().map(|t| t.spec.name.clone()), ", ");
+        Failed(format!("choose a target with `-t`: {names}"))
     })
 }
 

@@ -2,7 +2,8 @@
 
 use super::report::{failure, print};
 use super::{Format, Global};
-use crate::diag::{self, Code};
+use crate::diag::Code;
+use crate::near::nearest;
 use crate::target::caps;
 
 /// Lists the kinds of firewall and what each can say.
@@ -25,8 +26,9 @@ pub(super) fn codes(code: Option<&str>) -> u8 {
     match Code::ALL.iter().find(|code| code.as_str() == wanted) {
         Some(code) => print(&format!("{code}\n\n{}\n", code.explain())),
         None => {
-            let near = diag::nearest(wanted, Code::ALL.iter().map(|code| code.as_str()));
-            let help = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let near = nearest(wanted, Code::ALL.iter().map(|code| code.as_str()), 1);
+            let help = near.first().map(|near| format!("; did you mean `{near}`?"));
+            let help = help.unwrap_or_default();
             failure(&format!("no code `{wanted}`{help}"))
         }
     }

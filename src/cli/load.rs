@@ -2,11 +2,11 @@
 
 use super::InputArgs;
 use super::report::{Failed, Session};
-use crate::compile;
 use crate::feed::{Feeds, aws};
 use crate::policy::{self, Loader, ast::Policy};
 use crate::target::{File, render::Templates};
 use crate::timing::phase;
+use crate::{compile, diag};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -134,7 +134,8 @@ pub(super) fn known_targets(targets: &[String], policy: &Policy) -> Result<(), F
     match targets.iter().find(|wanted| !known.contains(&wanted.as_str())) {
         None => Ok(()),
         Some(unknown) => {
-            Err(Failed(format!("no target `{unknown}`; the policy has {}", known.join(", "))))
+            let known = diag::listed(known.into_iter().map(str::to_owned), ", ");
+            Err(Failed(format!("no target `{unknown}`; the policy has {known}")))
         }
     }
 }

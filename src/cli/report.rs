@@ -66,14 +66,14 @@ impl Session {
     /// Says what was found: for people on standard error, else one document on standard output, which
     /// has `results` in it where the format is JSON.
     pub(super) fn finish(&self, global: &Global, results: &serde_json::Value) {
-        let (list, sources) = (self.diags.list(), &self.sources);
+        let (diags, sources) = (&self.diags, &self.sources);
         let format = match global.format {
             Format::Human => diag::Format::Human { color: colored(global) },
             Format::Json => diag::Format::Json,
             Format::Sarif => diag::Format::Sarif,
             Format::Github => diag::Format::Github,
         };
-        let text = diag::render_with(list, sources, format, results);
+        let text = diag::render_with(diags, sources, format, results);
         if global.format == Format::Human {
             say(&text);
         } else {

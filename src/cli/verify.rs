@@ -4,7 +4,7 @@ use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
 use crate::analysis::Names;
 use crate::compile::{self, Artifact, Inputs};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, listed};
 use crate::feed::Feeds;
 use crate::pass::resolve;
 use crate::policy::ast::{Policy, Target};
@@ -80,9 +80,8 @@ fn given<'a>(
 ) -> Result<Vec<Given<'a>>, Failed> {
     if !command.artifacts.is_empty() {
         let [target] = targets else {
-            let names: Vec<_> = targets.iter().map(|target| target.spec.name.as_str()).collect();
-            let message =
-                format!("whose are these? choose one target with `-t`: {}", names.join(", "));
+            let names = listed(targets.iter().map(|target| target.spec.name.clone()), ", ");
+            let message = format!("whose are these? choose one target with `-t`: {names}");
             return Err(Failed(message));
         };
         return Ok(vec![(*target, load::files(&command.artifacts)?)]);

@@ -14,7 +14,7 @@ pub use explain::{ArtifactLine, Explanation, Passed, TargetExplanation, explain}
 pub use intent::Intent;
 pub(crate) use prove::unproven;
 
-use crate::diag::{Code, Diagnostic, Diags};
+use crate::diag::{Code, Diagnostic, Diags, listed};
 use crate::feed::Feeds;
 use crate::net;
 use crate::pass::resolve::{NamedRule, Resolved, resolve};
@@ -154,8 +154,7 @@ fn names(policy: &Policy, targets: &[&Target], rule: &NamedRule, diags: &mut Dia
         return;
     };
     let id = &written.id.value;
-    let list: Vec<_> = targets.iter().map(|target| format!("`{}`", target.spec.name)).collect();
-    let list = list.join(", ");
+    let list = listed(targets.iter().map(|target| format!("`{}`", target.spec.name)), ", ");
     let diagnostic = if rule.fallback {
         Diagnostic::new(Code::Fallback, format!("rule `{id}` uses its fallback addresses"))
             .note(format!("used for {list}, which can match addresses only"))
@@ -164,7 +163,8 @@ fn names(policy: &Policy, targets: &[&Target], rule: &NamedRule, diags: &mut Dia
         Diagnostic::new(Code::NotExpressible, message)
             .help("give the rule a `fallback:`, or choose addresses instead of names")
     };
-    diags.push(at_use(diagnostic.at(written.to.span(), rule.domains.join(", ")), written.used_at));
+    let domains = listed(rule.domains.iter().cloned(), ", ");
+    diags.push(at_use(diagnostic.at(written.to.span(), domains), written.used_at));
 }
 
 /// Points at where a policy uses the library that a rule is of.

@@ -108,6 +108,9 @@ codes! {
     BadImport "bad-import" Error
     "A file cannot be imported: it is not a library, imports itself through others, or is imported twice.\n\nPolicies import rule libraries: files that begin with `library: NAME`, or `builtin:NAME`."
 
+    Limit "limit" Error
+    "Something is larger or deeper, or costs more, than Portcullis takes: rule libraries that multiply, networks that are made of very many others, an artifact of more bytes than a firewall would load.\n\nWithout such limits a small file could take hours or all of the memory. The message says which limit it is; docs/limits.md lists them all with their reasons."
+
     BadArgument "bad-argument" Error
     "An argument of a library is missing, or is not of the type or among the values that its parameter allows.\n\nThe message lists near or allowed values."
 

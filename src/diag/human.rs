@@ -1,9 +1,11 @@
 //! For people, as rustc writes them.
 
+use super::window::{Window, boundary};
 use super::{Diagnostic, Label, Severity};
 use crate::source::{FileId, SourceMap};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use std::ops::Range;
 
 /// Lines between two places of one file from which on they are shown apart.
 const FAR: usize = 200;
@@ -13,13 +15,29 @@ pub(super) fn render(list: &[&Diagnostic], sources: &SourceMap, color: bool) -> 
     let renderer = renderer.decor_style(DecorStyle::Ascii);
     let mut text = String::new();
     for diagnostic in list {
-        text.push_str(&renderer.render(&[group(diagnostic, sources)]));
+        let mut moved = Vec::new();
+        let rendered = renderer.render(&[group(diagnostic, sources, &mut moved)]);
+        text.push_str(&moved.iter().fold(rendered, corrected));
         text.push_str("\n\n");
     }
     text
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Group<'a> {
+/// Places as the renderer counts them in what is left of a long line, and as they are.
+type Moved = Vec<(String, String)>;
+
+/// Puts the true place where the renderer has its own.
+fn corrected(text: String, (shown, place): &(String, String)) -> String {
+    let digit =
+        |at: usize| text.get(at..).is_some_and(|t| t.starts_with(|c: char| c.is_ascii_digit()));
+    let found = text.match_indices(shown).map(|(at, _)| at).find(|at| !digit(at + shown.len()));
+    match found {
+        Some(at) => format!("{}{place}{}", &text[..at], &text[at + shown.len()..]),
+        None => text,
+    }
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap, moved: &mut Moved) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -28,7 +46,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Group<'a> {
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
     let mut group = Group::with_title(title);
     for cluster in clusters(&diagnostic.labels, sources) {
-        group = group.element(snippet(&cluster, sources));
+        group = group.element(snippet(&cluster, sources, moved));
     }
     let notes = diagnostic.notes.iter().map(|text| Level::NOTE.message(text.as_str()));
     let help = diagnostic.help.iter().map(|text| Level::HELP.message(text.as_str()));
@@ -52,39 +70,62 @@ fn clusters<'a>(labels: &'a [Label], sources: &SourceMap) -> Vec<Vec<Marked<'a>>
     clusters.into_iter().map(|(.., cluster)| cluster).collect()
 }
 
-/// Cuts out only the lines that the labels need: the renderer's time grows with what it is given.
-fn snippet<'a>(cluster: &[Marked<'a>], sources: &'a SourceMap) -> Snippet<'a, Annotation<'a>> {
-    let file = cluster.first().map(|(label, _)| label.span.file);
-    let Some(file) = file else { return Snippet::source("") };
+/// Cuts out only the lines that the labels need, and of long ones only what is near: the renderer's time
+/// grows with what it is given.
+fn snippet<'a>(
+    cluster: &[Marked<'a>],
+    sources: &'a SourceMap,
+    moved: &mut Moved,
+) -> Snippet<'a, Annotation<'a>> {
+    let Some((first, _)) = cluster.first() else { return Snippet::source("") };
+    let file = first.span.file;
     let text = sources.text(file);
-    let first = cluster.iter().map(|(label, _)| label.span.start).min().unwrap_or(0);
-    let last = cluster.iter().map(|(label, _)| label.span.end).max().unwrap_or(0);
+    let marks: Vec<_> = cluster
+        .iter()
+        .map(|(label, _)| boundary(text, label.span.start)..visible_end(text, label))
+        .collect();
+    let first = marks.iter().map(|mark| mark.start).min().unwrap_or(0);
+    let last = marks.iter().map(|mark| mark.end).max().unwrap_or(0);
     let first_line = sources.line(file, first).saturating_sub(2).max(1);
-    let (from, to) = (
-        sources.line_start(file, first_line),
-        sources.line_start(file, sources.line(file, last.max(first)) + 2),
-    );
-    let mut snippet = Snippet::source(text.get(from..to).unwrap_or_default())
-        .line_start(first_line)
-        .path(sources.name(file));
-    for (label, primary) in cluster {
+    let last_line = sources.line(file, last.max(first)) + 1;
+    let lines: Vec<_> = (first_line..=last_line)
+        .map(|line| sources.line_start(file, line)..sources.line_start(file, line + 1))
+        .collect();
+    let window = Window::new(text, &lines, &marks);
+    let places = marks.iter().map(|mark| window.place(mark.start)..window.place(mark.end));
+    let annotations = cluster.iter().zip(places).map(|((label, primary), place)| {
         let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let start = boundary(text, label.span.start).clamp(from, to) - from;
-        let end = visible_end(text, label).clamp(from, to) - from;
         let text = (!label.text.is_empty()).then_some(label.text.as_str());
-        snippet = snippet.annotation(kind.span(start..end.max(start)).label(text));
+        kind.span(place.start..place.end.max(place.start)).label(text)
+    });
+    let annotations: Vec<_> = annotations.collect();
+    if window.is_cut() {
+        // The place of a snippet is that of the label at fault, else of the first in the text.
+        let place = |mark: &Range<usize>| {
+            let at = sources.position(file, mark.start);
+            let [shown, real] = [window.column(mark.start), at.column];
+            let spell = |column| format!("{}:{}:{column}", sources.name(file), at.line);
+            (spell(shown), spell(real))
+        };
+        let first = if cluster.iter().any(|(_, primary)| *primary) {
+            marks.first()
+        } else {
+            marks.iter().min_by_key(|mark| mark.start)
+        };
+        moved.extend(first.map(place));
     }
-    snippet
-}
-
-/// The last place at or before a byte that is between two characters: the renderer takes no other.
-fn boundary(text: &str, byte: usize) -> usize {
-    (0..=byte.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    Snippet::source(window.text)
+        .line_start(first_line)
+        .path(sources.name(file))
+        .annotations(annotations)
 }
 
 /// Ends a span of several lines with its first: a whole rule is not worth drawing.
 fn visible_end(text: &str, label: &Label) -> usize {
-    let span = text.get(label.span.start..label.span.end).unwrap_or_default();
-    let line = span.split('\n').next().unwrap_or_default().trim_end();
-    if span.contains('\n') { label.span.start + line.len() } else { boundary(text, label.span.end) }
+    let start = boundary(text, label.span.start);
+    let span = text.get(start..boundary(text, label.span.end)).unwrap_or_default();
+    match span.split_once('\n') {
+        Some((line, _)) => start + line.trim_end().len(),
+        None => start + span.len(),
+    }
 }

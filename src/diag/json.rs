@@ -1,12 +1,22 @@
 //! One JSON document: an object with the list of diagnostics, and what the command has to say beside them.
 
-use super::{Diagnostic, Label};
+use super::{Code, Diagnostic, Label};
 use crate::source::SourceMap;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-pub(super) fn render(list: &[&Diagnostic], sources: &SourceMap, results: &Value) -> String {
+/// `counts` has how many of each code there are, those included that are not in the list.
+pub(super) fn render(
+    list: &[&Diagnostic],
+    counts: &BTreeMap<Code, usize>,
+    sources: &SourceMap,
+    results: &Value,
+) -> String {
     let list: Vec<_> = list.iter().map(|diagnostic| object(diagnostic, sources)).collect();
-    let document = json!({ "version": 1, "diagnostics": list, "results": results });
+    let counts: serde_json::Map<_, _> =
+        counts.iter().map(|(code, count)| (code.as_str().to_owned(), json!(count))).collect();
+    let document =
+        json!({ "version": 1, "diagnostics": list, "counts": counts, "results": results });
     format!("{document:#}\n")
 }
 

@@ -8,9 +8,13 @@ mod human;
 mod json;
 mod near;
 mod sarif;
+mod sink;
+mod window;
 
 pub use code::Code;
-pub use near::{enumerate, nearest, suggestion};
+pub use near::{LISTED, enumerate, listed, suggestion};
+pub use sink::{ASKED, Diags, MOST, MOST_PLACES, MOST_TEXT};
+pub use window::AROUND;
 
 use crate::source::{SourceMap, Span};
 
@@ -26,6 +30,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every severity, the mildest first.
+    pub const ALL: [Severity; 3] = [Severity::Note, Severity::Warning, Severity::Error];
+
     /// Gives the word that every format uses.
     pub fn word(self) -> &'static str {
         match self {
@@ -52,24 +59,26 @@ pub enum Format {
     Github,
 }
 
-/// Writes diagnostics in a format: errors and warnings together, in the order of files and places.
-pub fn render(list: &[Diagnostic], sources: &SourceMap, format: Format) -> String {
-    render_with(list, sources, format, &serde_json::Value::Null)
+/// Writes diagnostics in a format: errors and warnings together, in the order of files and places. What was
+/// only counted is said last.
+pub fn render(diags: &Diags, sources: &SourceMap, format: Format) -> String {
+    render_with(diags, sources, format, &serde_json::Value::Null)
 }
 
 /// Writes diagnostics in a format, and in JSON a command's own results beside them.
 pub fn render_with(
-    list: &[Diagnostic],
+    diags: &Diags,
     sources: &SourceMap,
     format: Format,
     results: &serde_json::Value,
 ) -> String {
-    let list = sorted(list);
+    let (list, counted) = (sorted(diags.list()), diags.counted());
+    let all = || -> Vec<_> { list.iter().copied().chain(&counted).collect() };
     match format {
-        Format::Human { color } => human::render(&list, sources, color),
-        Format::Json => json::render(&list, sources, results),
-        Format::Sarif => sarif::render(&list, sources),
-        Format::Github => github::render(&list, sources),
+        Format::Human { color } => human::render(&all(), sources, color),
+        Format::Json => json::render(&list, &diags.counts(), sources, results),
+        Format::Sarif => sarif::render(&list, &counted, sources),
+        Format::Github => github::render(&all(), sources),
     }
 }
 
@@ -143,62 +152,6 @@ impl Diagnostic {
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
         self
-    }
-}
-
-/// Where diagnostics are collected: all faults of a run, in the order in which they were found.
-#[derive(Clone, Default, Debug)]
-pub struct Diags {
-    list: Vec<Diagnostic>,
-}
-
-impl Diags {
-    /// Adds one.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
-    }
-
-    /// Tells whether any error was said.
-    pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.severity == Severity::Error)
-    }
-
-    /// Gives how many errors were said.
-    pub fn errors(&self) -> usize {
-        self.list.iter().filter(|d| d.severity == Severity::Error).count()
-    }
-
-    /// Gives those that were said since the list had `length` of them, to add a place to each.
-    pub fn since(&mut self, length: usize) -> &mut [Diagnostic] {
-        self.list.get_mut(length..).unwrap_or_default()
-    }
-
-    /// Gives them all.
-    pub fn list(&self) -> &[Diagnostic] {
-        &self.list
-    }
-
-    /// Gives all of one code another severity; without one they are dropped.
-    pub fn set_level(&mut self, code: Code, severity: Option<Severity>) {
-        match severity {
-            Some(severity) => {
-                let found = self.list.iter_mut().filter(|d| d.code == code);
-                found.for_each(|d| d.severity = severity);
-            }
-            None => self.list.retain(|d| d.code != code),
-        }
-    }
-
-    /// Takes out all that are of a kind; tells whether there was any.
-    pub fn remove(&mut self, wanted: impl Fn(&Diagnostic) -> bool) -> bool {
-        let before = self.list.len();
-        self.list.retain(|diagnostic| !wanted(diagnostic));
-        self.list.len() < before
-    }
-
-    /// Moves all that another sink holds to the end of this one.
-    pub fn append(&mut self, other: Diags) {
-        self.list.extend(other.list);
     }
 }
 

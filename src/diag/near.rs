@@ -1,46 +1,40 @@
-//! Names that may have been meant.
+//! What is said about names that may have been meant.
 
-/// Gives the known name that is nearest to what was written, if one is near enough.
-///
-/// Near is: the same but for case and `_` for `-`, or at most a third of the letters to change
-/// (optimal string alignment distance, which counts a swap of neighbours as one).
-pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace('_', "-");
-    if written.len() > 100 {
-        return None;
-    }
-    let written = plain(written);
-    let most = (written.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .map(|name| (strsim::osa_distance(&written, &plain(name)), name))
-        .filter(|(distance, name)| *distance <= most && *distance < name.len())
-        .min()
-        .map(|(_, name)| name)
-}
+use crate::near::nearest;
+
+/// The most names that a sentence lists before it only counts them.
+pub const LISTED: usize = 24;
 
 /// Says what may have been meant: the nearest name, or all of them when they are few.
 pub fn suggestion<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str> + Clone,
 ) -> Option<String> {
-    if let Some(name) = nearest(written, known.clone()) {
+    if let [name] = nearest(written, known.clone(), 1)[..] {
         return Some(format!("did you mean `{name}`?"));
     }
     let mut names: Vec<_> = known.into_iter().collect();
     names.sort_unstable();
     names.dedup();
-    match names.len() {
-        0 => None,
-        1..=24 => Some(format!("known are {}", enumerate(&names))),
-        more => Some(format!("known are {} and {} more", enumerate(&names[..20]), more - 20)),
-    }
+    (!names.is_empty()).then(|| format!("known are {}", enumerate(&names)))
 }
 
-/// Writes names in backticks with commas between them.
+/// Writes names in backticks with commas between them; of many only the first, and how many more there
+/// are.
 pub fn enumerate<T: AsRef<str>>(names: &[T]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    quoted.join(", ")
+    listed(names.iter().map(|name| format!("`{}`", name.as_ref())), ", ")
+}
+
+/// Joins words; of many only the first, and how many more there are.
+pub fn listed(words: impl IntoIterator<Item = String>, between: &str) -> String {
+    let mut words = words.into_iter();
+    let mut shown: Vec<_> = words.by_ref().take(LISTED).collect();
+    let more = words.count();
+    if more == 0 {
+        return shown.join(between);
+    }
+    let last = shown.split_off(LISTED - 4).len();
+    format!("{} and {} more", shown.join(between), more + last)
 }
 
 #[cfg(test)]
@@ -48,14 +42,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_names_are_found_and_far_ones_are_not() {
-        let known = ["agents", "office", "us-east-1", "lan"];
-        assert_eq!(nearest("agnets", known), Some("agents"));
-        assert_eq!(nearest("Agents", known), Some("agents"));
-        assert_eq!(nearest("us_east_1", known), Some("us-east-1"));
-        assert_eq!(nearest("lna", known), Some("lan"));
-        assert_eq!(nearest("printer", known), None);
-        assert_eq!(nearest("x", ["y"]), None);
+    fn few_names_are_listed_and_many_are_counted() {
         assert_eq!(suggestion("printer", ["b", "a"]).as_deref(), Some("known are `a`, `b`"));
+        assert_eq!(suggestion("agnets", ["agents"]).as_deref(), Some("did you mean `agents`?"));
+        let many = |count: usize| listed((1..=count).map(|n| n.to_string()), " ");
+        assert!(many(LISTED).ends_with(" 23 24"), "{}", many(LISTED));
+        assert!(many(1000).ends_with(" 19 20 and 980 more"), "{}", many(1000));
     }
 }

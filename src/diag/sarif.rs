@@ -3,14 +3,16 @@
 use super::{Code, Diagnostic, Label, Severity};
 use crate::source::SourceMap;
 use serde_sarif::sarif::{
-    ArtifactLocation, Location, Message, MultiformatMessageString, PhysicalLocation, Region,
-    ReportingDescriptor, Result as Finding, ResultLevel, Run, Sarif, Tool, ToolComponent,
+    ArtifactLocation, Invocation, Location, Message, MultiformatMessageString, Notification,
+    PhysicalLocation, Region, ReportingDescriptor, Result as Finding, ResultLevel, Run, Sarif,
+    Tool, ToolComponent,
 };
 use std::collections::BTreeSet;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-pub(super) fn render(list: &[&Diagnostic], sources: &SourceMap) -> String {
+/// What was only counted is no result but a notification of the run.
+pub(super) fn render(list: &[&Diagnostic], counted: &[Diagnostic], sources: &SourceMap) -> String {
     let codes: BTreeSet<_> = list.iter().map(|diagnostic| diagnostic.code).collect();
     let driver = ToolComponent::builder()
         .name("portcullis")
@@ -18,14 +20,29 @@ pub(super) fn render(list: &[&Diagnostic], sources: &SourceMap) -> String {
         .rules(codes.into_iter().map(rule).collect::<Vec<_>>())
         .build();
     let results: Vec<_> = list.iter().map(|diagnostic| finding(diagnostic, sources)).collect();
-    let run = Run::builder()
+    let mut run = Run::builder()
         .tool(Tool::builder().driver(driver).build())
         .column_kind("unicodeCodePoints")
         .results(results)
         .build();
+    run.invocations = (!counted.is_empty()).then(|| vec![invocation(counted)]);
     let log = Sarif::builder().schema(SCHEMA).version("2.1.0").runs(vec![run]).build();
     let text = serde_json::to_string_pretty(&log).unwrap_or_default();
     format!("{text}\n")
+}
+
+fn invocation(counted: &[Diagnostic]) -> Invocation {
+    let say = |more: &Diagnostic| {
+        let text = format!("{}: {}", more.code, more.message);
+        Notification::builder()
+            .level("warning")
+            .message(Message::builder().text(text).build())
+            .build()
+    };
+    Invocation::builder()
+        .execution_successful(true)
+        .tool_execution_notifications(counted.iter().map(say).collect::<Vec<_>>())
+        .build()
 }
 
 fn rule(code: Code) -> ReportingDescriptor {

@@ -26,7 +26,7 @@ fn example(file: FileId) -> Vec<Diagnostic> {
 #[test]
 fn people_see_the_text_underlined_in_the_order_of_the_file() {
     let (sources, file) = sources();
-    let text = render(&example(file), &sources, Format::Human { color: false });
+    let text = render(&example(file).into(), &sources, Format::Human { color: false });
     let first = text.find("warning[library-warning]").expect("the warning");
     assert!(first < text.find("error[unknown-name]").expect("the error"), "{text}");
     assert!(text.contains("--> my policy.yaml:5:11"), "{text}");
@@ -34,7 +34,9 @@ fn people_see_the_text_underlined_in_the_order_of_the_file() {
     assert!(text.contains("-------- networks are declared here"), "{text}");
     assert!(text.contains("error[not-proven]: has no place"), "{text}");
     assert!(!text.contains('\u{1b}'));
-    assert!(render(&example(file), &sources, Format::Human { color: true }).contains('\u{1b}'));
+    assert!(
+        render(&example(file).into(), &sources, Format::Human { color: true }).contains('\u{1b}')
+    );
 }
 
 #[test]
@@ -46,16 +48,31 @@ fn places_far_apart_do_not_draw_what_is_between() {
     let far = Diagnostic::new(Code::RepeatedKey, "m")
         .at(span(text.len() - 5, text.len() - 1), "here")
         .at(span(0, 5), "first");
-    let shown = render(&[far], &sources, Format::Human { color: false });
+    let shown = render(&vec![far].into(), &sources, Format::Human { color: false });
     assert!(shown.contains("f:5002:1") && shown.contains("first"), "{shown}");
     assert!(shown.lines().count() < 20, "{shown}");
+}
+
+#[test]
+fn long_lines_are_cut_and_their_places_are_true() {
+    let mut sources = SourceMap::default();
+    let text = format!("a: [{}lna]\nb: {}\n", "x, ".repeat(10_000), "y".repeat(10_000));
+    let file = sources.add("f", text.clone());
+    let span = |start, end| Span { file, start, end };
+    let at = text.find("lna").expect("a name");
+    let one = Diagnostic::new(Code::UnknownName, "m").at(span(at, at + 3), "not declared");
+    let one = one.at(span(0, 1), "in this list");
+    let shown = render(&vec![one].into(), &sources, Format::Human { color: false });
+    assert!(shown.contains(&format!("--> f:1:{}\n", at + 1)), "{shown}");
+    assert!(shown.contains("^^^ not declared") && shown.contains("- in this list"), "{shown}");
+    assert!(shown.len() < 2_000, "{shown}");
 }
 
 #[test]
 fn json_gives_bytes_lines_and_columns() {
     let (sources, file) = sources();
     let json: serde_json::Value =
-        serde_json::from_str(&render(&example(file), &sources, Format::Json)).expect("JSON");
+        serde_json::from_str(&render(&example(file).into(), &sources, Format::Json)).expect("JSON");
     let first = &json["diagnostics"][0];
     assert_eq!(first["code"], "library-warning");
     assert_eq!(
@@ -69,7 +86,7 @@ fn json_gives_bytes_lines_and_columns() {
 #[test]
 fn github_commands_are_escaped() {
     let (sources, file) = sources();
-    let text = render(&example(file), &sources, Format::Github);
+    let text = render(&example(file).into(), &sources, Format::Github);
     assert_eq!(text.lines().count(), 3, "{text}");
     let error = text.lines().nth(1).expect("the error");
     assert_eq!(
@@ -82,7 +99,7 @@ fn github_commands_are_escaped() {
 #[test]
 fn sarif_reads_back_as_sarif() {
     let (sources, file) = sources();
-    let text = render(&example(file), &sources, Format::Sarif);
+    let text = render(&example(file).into(), &sources, Format::Sarif);
     let log: serde_sarif::sarif::Sarif = serde_json::from_str(&text).expect("SARIF");
     let run = &log.runs[0];
     assert_eq!(log.version, "2.1.0");
@@ -101,11 +118,11 @@ fn sarif_reads_back_as_sarif() {
 #[test]
 fn nothing_to_say_is_said_in_every_format() {
     let sources = SourceMap::default();
-    assert_eq!(render(&[], &sources, Format::Human { color: false }), "");
-    assert_eq!(render(&[], &sources, Format::Github), "");
+    assert_eq!(render(&Diags::default(), &sources, Format::Human { color: false }), "");
+    assert_eq!(render(&Diags::default(), &sources, Format::Github), "");
     for format in [Format::Json, Format::Sarif] {
         let _: serde_json::Value =
-            serde_json::from_str(&render(&[], &sources, format)).expect("JSON");
+            serde_json::from_str(&render(&Diags::default(), &sources, format)).expect("JSON");
     }
 }
 

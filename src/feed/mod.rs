@@ -4,7 +4,6 @@
 //! Every vendor's file becomes a [`Feed`], the built-in snapshot too, so there is one way to ask.
 
 pub mod aws;
-mod near;
 mod select;
 mod snapshot;
 mod table;
@@ -12,11 +11,18 @@ mod table;
 pub use select::{Count, SelectError};
 pub use table::{Feed, Prefix, Row};
 
+use crate::near::nearest;
 use crate::net::IpSet;
-use near::near;
 
 #[cfg(test)]
 mod tests;
+
+/// The most names that are suggested for one.
+const SUGGESTED: usize = 3;
+
+fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+    nearest(name, known, SUGGESTED).into_iter().map(str::to_owned).collect()
+}
 
 /// Which rows of a vendor's feed are meant.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

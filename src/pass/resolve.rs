@@ -1,20 +1,26 @@
 //! Resolving: names become sets. Every fault of a policy is found in one run.
 
+mod held;
 mod invariants;
 mod names;
 mod networks;
+mod order;
 mod services;
 
+pub(crate) use held::MOST_BYTES;
 pub use invariants::Must;
 pub use names::{NamedSets, names};
 
-use crate::diag::{Code, Diagnostic, Diags};
+use crate::diag::{Code, Diagnostic, Diags, listed};
 use crate::feed::Feeds;
 use crate::ir::flow::{Rule, RuleSet};
 use crate::ir::{L4, Origin, OriginKind};
+use crate::near::nearest;
 use crate::net::{Family, IpSet};
 use crate::policy::ast::{self, Policy};
+use crate::source::Span;
 use networks::{Networks, Peers};
+use order::Needed;
 use services::Services;
 use std::collections::BTreeMap;
 
@@ -161,23 +167,40 @@ fn unknown<'a>(
     what: &str,
     name: &ast::Spanned<String>,
     known: impl Iterator<Item = &'a String>,
-) -> Diagnostic {
+    diags: &mut Diags,
+) {
     let short = written(&name.value);
     let diagnostic = Diagnostic::new(Code::UnknownName, format!("unknown {what} `{short}`"))
         .at(name.span, "not declared");
     let scope = &name.value[..name.value.len() - short.len()];
-    let near = known
-        .filter_map(|other| other.strip_prefix(scope))
-        .filter(|other| !other.contains('/'))
-        .map(|other| (strsim::damerau_levenshtein(short, other), other))
-        .filter(|(distance, other)| *distance <= 1 + short.len().min(other.len()) / 4)
-        .min();
-    match near {
-        Some((_, near)) => {
-            diagnostic.help(format!("a {what} with a similar name exists: `{near}`"))
-        }
+    let known = known.filter_map(|other| other.strip_prefix(scope));
+    let near = match diags.asks(Code::UnknownName) {
+        true => nearest(short, known.filter(|other| !other.contains('/')), 1),
+        false => Vec::new(),
+    };
+    diags.push(match near.first() {
+        Some(near) => diagnostic.help(format!("a {what} with a similar name exists: `{near}`")),
         None => diagnostic.help(format!("declare it under `{what}s:`")),
-    }
+    });
+}
+
+/// Says that names are made of each other: once for all of a circle's names, with a short way around.
+fn cycle(
+    what: &str,
+    way: &[Needed<'_>],
+    declared: impl Fn(&str) -> Option<Span>,
+    diags: &mut Diags,
+) {
+    let Some(back) = way.last() else { return };
+    let message = format!("{what} `{}` is made of itself", written(&back.value));
+    let diagnostic = Diagnostic::new(Code::Cycle, message).at(back.span, "leads back here");
+    let declared = declared(&back.value);
+    let diagnostic = declared.into_iter().fold(diagnostic, |d, span| d.at(span, "declared here"));
+    let names = [back].into_iter().chain(way).map(|name| format!("`{}`", written(&name.value)));
+    diags.push(match way.len() {
+        1 => diagnostic,
+        _ => diagnostic.note(format!("the circle is {}", listed(names, " -> "))),
+    });
 }
 
 /// The name as its file writes it: without the prefix of the library's use.

@@ -120,6 +120,19 @@ impl NetworkExpr {
             NetworkExpr::Feed { selector } => selector.span,
         }
     }
+
+    /// Gives the names in it, as they are written.
+    pub fn names(&self) -> Vec<&Spanned<String>> {
+        match self {
+            NetworkExpr::Name(name) => vec![name],
+            NetworkExpr::List(list, _) => list.iter().flat_map(NetworkExpr::names).collect(),
+            NetworkExpr::Except { include, except, .. } => {
+                [include, except].into_iter().flat_map(|part| part.names()).collect()
+            }
+            NetworkExpr::Domains { fallback: Some(fallback), .. } => fallback.names(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A named service.
@@ -151,6 +164,15 @@ impl ServiceExpr {
             ServiceExpr::Any(span) | ServiceExpr::List(_, span) => *span,
             ServiceExpr::Name(name) => name.span,
             ServiceExpr::Literal(service) => service.span,
+        }
+    }
+
+    /// Gives the names in it, as they are written.
+    pub fn names(&self) -> Vec<&Spanned<String>> {
+        match self {
+            ServiceExpr::Name(name) => vec![name],
+            ServiceExpr::List(list, _) => list.iter().flat_map(ServiceExpr::names).collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub(super) use expect::{invariants, tests};
 pub(super) use network::{network, prefix_list};
 pub(super) use rule::{Fallback, rule};
 pub(super) use service::{RESERVED, service};
+pub(crate) use text::{NAME, TEXT};
 pub(super) use text::{check_date, check_name, checked, shown};
 
 use super::ast::{NamedService, Network, Policy, Spanned};
@@ -87,7 +88,8 @@ impl Context<'_> {
             let message = format!("the library has no {what} `{name}`");
             let diagnostic = Diagnostic::new(Code::UnknownName, message).at(span, "not declared");
             let names = if what == "network" { &scope.networks } else { &scope.services };
-            let help = suggestion(name, names.iter().flatten().map(String::as_str));
+            let names = names.iter().flatten().map(String::as_str);
+            let help = self.diags.suggestion(Code::UnknownName, name, names);
             self.diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
             return None;
         }

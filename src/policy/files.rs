@@ -4,7 +4,7 @@ use super::ast::Spanned;
 use super::builtin;
 use super::decode::prefix_list;
 use super::document::Document;
-use crate::diag::{Code, Diagnostic, Diags, suggestion};
+use crate::diag::{Code, Diagnostic, Diags, Severity, suggestion};
 use crate::source::yaml::{self, FaultKind, SpanIndex};
 use crate::source::{FileId, SourceMap, Span};
 use crate::timing::phase;
@@ -13,9 +13,9 @@ use serde_yaml::Value;
 use std::collections::BTreeMap;
 
 /// The most bytes of a policy or library.
-const MAX_YAML: usize = 16 << 20;
+pub(crate) const MAX_YAML: usize = 16 << 20;
 /// The most bytes of a list of prefixes.
-const MAX_LIST: usize = 64 << 20;
+pub(crate) const MAX_LIST: usize = 64 << 20;
 
 /// Gives the bytes of files, so that nothing here opens one.
 pub trait Loader {
@@ -96,7 +96,10 @@ impl<'a> Files<'a> {
         self.paths.insert(file, path.to_owned());
         let text = self.sources.shared(file);
         let parsed = phase("  YAML", || yaml::parse(file, &text));
-        for fault in parsed.faults {
+        for (kind, more) in parsed.faults.counted() {
+            diags.count(code(kind), Severity::Error, more);
+        }
+        for fault in parsed.faults.sorted() {
             diags.push(diagnostic(fault));
         }
         let document = Document { value: parsed.value?, spans: parsed.spans };
@@ -171,8 +174,8 @@ impl<'a> Files<'a> {
     }
 }
 
-fn diagnostic(fault: yaml::Fault) -> Diagnostic {
-    let code = match fault.kind {
+fn code(kind: &FaultKind) -> Code {
+    match kind {
         FaultKind::Syntax(..) => Code::YamlSyntax,
         FaultKind::LineBreak(_) | FaultKind::Bidirectional(_) | FaultKind::Character(_) => {
             Code::YamlCharacter
@@ -187,9 +190,12 @@ fn diagnostic(fault: yaml::Fault) -> Diagnostic {
         FaultKind::Null(_) => Code::EmptyValue,
         FaultKind::Quote(_) => Code::QuoteIt,
         FaultKind::Repeated(_) => Code::RepeatedKey,
-    };
+    }
+}
+
+fn diagnostic(fault: yaml::Fault) -> Diagnostic {
     let mut diagnostic =
-        Diagnostic::new(code, fault.kind.message()).at(fault.span, fault.kind.label());
+        Diagnostic::new(code(&fault.kind), fault.kind.message()).at(fault.span, fault.kind.label());
     if let Some(other) = fault.other {
         diagnostic = diagnostic.at(other, fault.kind.other_label());
     }

@@ -6,4 +6,7 @@ mod parameter;
 mod template;
 
 pub(super) use expand::Expansion;
+pub(crate) use expand::MOST_VALUES;
+pub(crate) use imports::MAX_CHAIN;
 pub(super) use imports::{Imports, imports};
+pub(crate) use template::{FUEL, FUEL_OF_ONE, LONGEST, MOST_MADE};

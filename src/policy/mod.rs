@@ -15,6 +15,15 @@ mod library;
 mod raw;
 mod schema;
 
+/// The limits of the language.
+pub(crate) mod limits {
+    pub(crate) use super::decode::{NAME, TEXT};
+    pub(crate) use super::files::{MAX_LIST, MAX_YAML};
+    pub(crate) use super::library::{
+        FUEL, FUEL_OF_ONE, LONGEST, MAX_CHAIN, MOST_MADE, MOST_VALUES,
+    };
+}
+
 pub use builtin::names as builtin_libraries;
 pub use files::Loader;
 pub use schema::schema;

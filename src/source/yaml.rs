@@ -13,7 +13,7 @@ mod offsets;
 mod scalar;
 mod syntax;
 
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, Faults, MOST_FAULTS};
 pub use index::{NodeId, Segment, SpanIndex};
 
 use super::FileId;
@@ -32,23 +32,21 @@ pub struct Parsed {
     pub value: Option<Value>,
     /// Where they stand.
     pub spans: SpanIndex,
-    /// What is wrong, in the order of the text.
-    pub faults: Vec<Fault>,
+    /// What is wrong.
+    pub faults: Faults,
 }
 
 /// Reads a text: all faults that can be found in one run, and the values between them.
 ///
 /// Never recurses: nesting is bound by [`MAX_DEPTH`].
 pub fn parse(file: FileId, text: &Arc<str>) -> Parsed {
-    let mut faults = characters::check(file, text);
+    let faults = characters::check(file, text);
     let spans = SpanIndex::new(file, Arc::clone(text));
     if !faults.is_empty() {
         // Line breaks of other YAML versions move everything after them.
         return Parsed { value: None, spans, faults };
     }
-    let (value, spans, found) = build::Builder::new(spans).run(text);
-    faults.extend(found);
-    faults.sort_by_key(|fault| fault.span.start);
+    let (value, spans, faults) = build::Builder::new(spans, faults).run(text);
     Parsed { value, spans, faults }
 }
 

@@ -10,6 +10,13 @@ pub mod pf;
 pub mod render;
 mod services;
 
+/// The limits of the readers.
+pub(crate) mod limits {
+    pub(crate) use super::aws::{DOCUMENT, JSON};
+    pub(crate) use super::nftables::live::MOST as DEFINED;
+    pub(crate) use super::pf::live::{DEEPEST as ANCHORS, MOST as MACROS};
+}
+
 use crate::diag::Code;
 use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Hook, Origin, Placement, StateMode, Verdict};

@@ -7,6 +7,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The templates that are built in, by file name.
 const BUILTIN: &[(&str, &str)] = &[
@@ -28,10 +30,29 @@ const BUILTIN: &[(&str, &str)] = &[
     ("aws-network-acl.json.j2", include_str!("../../templates/aws-network-acl.json.j2")),
 ];
 
+/// The most bytes of a file that is written: what is larger no firewall loads in a sensible time.
+pub const LARGEST: usize = 64 << 20;
+/// The most bytes of a template of the user's.
+pub const LONGEST_TEMPLATE: usize = 32 << 10;
+/// What all renders of the user's templates in a run may cost, in minijinja's units: about one for an
+/// instruction and one for 64 bytes.
+pub const FUEL: u64 = 50_000_000;
+/// The stack that the user's templates have: minijinja takes what is nested in itself by recursion, and
+/// each level is at least a byte of the template.
+const STACK: usize = LONGEST_TEMPLATE * (8 << 10);
+
 /// The templates of a run: those built in, and those that a user's folder replaces.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct Templates {
     overrides: BTreeMap<String, String>,
+    /// What the renders of the user's templates may still cost.
+    fuel: Arc<AtomicU64>,
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Templates { overrides: BTreeMap::new(), fuel: Arc::new(AtomicU64::new(FUEL)) }
+    }
 }
 
 impl Templates {
@@ -58,43 +79,115 @@ impl Templates {
         &self,
         name: &str,
         safe: fn(char) -> bool,
-        plan: &impl serde::Serialize,
+        plan: &(impl serde::Serialize + Sync),
     ) -> Result<String, Fault> {
-        phase("  render", || self.try_render(name, safe, plan)).map_err(|error| Fault {
-            code: Code::Template,
-            message: format!(
-                "template `{name}` did not render at line {}: {error}",
-                error.line().unwrap_or_default()
-            ),
-            origin: None,
-            help: String::new(),
-        })
+        let rendered = phase("  render", || match self.overrides.get(name) {
+            Some(text) => self.render_apart(name, text, safe, plan),
+            None => {
+                let builtin = BUILTIN.iter().find(|(known, _)| *known == name);
+                let missing = || Error::new(ErrorKind::TemplateNotFound, name.to_owned());
+                let (_, text) = builtin.ok_or_else(missing)?;
+                Ok(render(name, text, safe, plan, None)?.0)
+            }
+        });
+        rendered.map_err(|error| fault(name, &error))
     }
 
-    fn try_render(
+    /// Renders a template of the user's: with a stack of its own, and for what is left of the fuel.
+    fn render_apart(
         &self,
         name: &str,
+        text: &str,
         safe: fn(char) -> bool,
-        plan: &impl serde::Serialize,
+        plan: &(impl serde::Serialize + Sync),
     ) -> Result<String, Error> {
-        let builtin = BUILTIN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
-        let text = self.overrides.get(name).map(String::as_str).or(builtin);
-        let text = text.ok_or_else(|| Error::new(ErrorKind::TemplateNotFound, name.to_owned()))?;
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_syntax(
-            SyntaxConfig::builder()
-                .trim_blocks(true)
-                .lstrip_blocks(true)
-                .keep_trailing_newline(true)
-                .build()?,
-        );
-        environment.set_formatter(move |out, _, value| checked(safe, out, value));
-        environment.remove_filter("safe");
-        environment
-            .add_filter("join", move |items: &Value, separator: &str| join(safe, items, separator));
-        environment.add_template(name, text)?;
-        environment.get_template(name)?.render(Serde(plan))
+        if text.len() > LONGEST_TEMPLATE {
+            let message = format!("it has more than {} KiB", LONGEST_TEMPLATE >> 10);
+            return Err(Error::new(ErrorKind::SyntaxError, message));
+        }
+        let left = self.fuel.load(Ordering::Relaxed);
+        let failed = |_| Error::new(ErrorKind::InvalidOperation, "there is no memory for it");
+        let (rendered, used) = std::thread::scope(|scope| {
+            let work = || render(name, text, safe, plan, Some(left));
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+            let stopped = |_| Error::new(ErrorKind::InvalidOperation, "it stopped");
+            thread.map_err(failed)?.join().map_err(stopped)?
+        })?;
+        self.fuel.fetch_sub(used.min(left), Ordering::Relaxed);
+        Ok(rendered)
+    }
+}
+
+/// Says why a template did not render.
+fn fault(name: &str, error: &Error) -> Fault {
+    let (code, message, help) = match error.kind() {
+        ErrorKind::WriteFailure => (
+            Code::Limit,
+            format!("a file of template `{name}` would have more than {} MiB", LARGEST >> 20),
+            "let the policy say less in one target: fewer rules over scattered addresses, or several \
+             policies",
+        ),
+        ErrorKind::OutOfFuel => (
+            Code::Limit,
+            format!("template `{name}` costs more than the templates of a run may"),
+            "let it do less in loops",
+        ),
+        _ => {
+            let line = error.line().unwrap_or_default();
+            (
+                Code::Template,
+                format!("template `{name}` did not render at line {line}: {error}"),
+                "",
+            )
+        }
+    };
+    Fault { code, message, origin: None, help: help.to_owned() }
+}
+
+/// Renders a template and tells what it cost.
+fn render(
+    name: &str,
+    text: &str,
+    safe: fn(char) -> bool,
+    plan: &impl serde::Serialize,
+    fuel: Option<u64>,
+) -> Result<(String, u64), Error> {
+    let mut environment = Environment::new();
+    environment.set_fuel(fuel);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()?,
+    );
+    environment.set_formatter(move |out, _, value| checked(safe, out, value));
+    environment.remove_filter("safe");
+    environment
+        .add_filter("join", move |items: &Value, separator: &str| join(safe, items, separator));
+    environment.add_template(name, text)?;
+    let mut out = Bounded(Vec::new());
+    let done = environment.get_template(name)?.render_captured_to(Serde(plan), &mut out)?;
+    let used = done.state().fuel_levels().map_or(0, |(used, _)| used);
+    let text = String::from_utf8(out.0);
+    Ok((text.map_err(|error| Error::new(ErrorKind::WriteFailure, error.to_string()))?, used))
+}
+
+/// A text that does not grow past what a file may have.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LARGEST {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -138,6 +231,9 @@ fn join(safe: fn(char) -> bool, items: &Value, separator: &str) -> Result<Value,
             Some(text) => joined.push_str(text),
             None => joined.push_str(&item.to_string()),
         }
+        if joined.len() > LARGEST {
+            return Err(Error::new(ErrorKind::WriteFailure, "too many items"));
+        }
     }
     Ok(Value::from_safe_string(joined))
 }
@@ -150,7 +246,7 @@ mod tests {
         c.is_ascii_alphanumeric() || c == ' '
     }
 
-    fn render(template: &str, plan: impl serde::Serialize) -> Result<String, Fault> {
+    fn rendered(template: &str, plan: impl serde::Serialize + Sync) -> Result<String, Fault> {
         let mut templates = Templates::default();
         templates.replace("nftables.nft.j2", template.to_owned()).expect("a known name");
         templates.render("nftables.nft.j2", safe, &plan)
@@ -160,11 +256,11 @@ mod tests {
     fn text_from_a_policy_never_becomes_configuration() {
         let evil = "a\" ; flush ruleset #";
         for template in ["{{ x }}", "{{ [x] | join(',') }}", "{{ x ~ 'b' }}", "{{ x | safe }}"] {
-            let fault = render(template, serde_json::json!({ "x": evil })).expect_err(template);
+            let fault = rendered(template, serde_json::json!({ "x": evil })).expect_err(template);
             assert!(fault.message.contains("line 1"), "{}", fault.message);
         }
         let fine =
-            render("{{ x }}{{ [1, x] | join(\"\\n\") }}\n", serde_json::json!({ "x": "a b" }));
+            rendered("{{ x }}{{ [1, x] | join(\"\\n\") }}\n", serde_json::json!({ "x": "a b" }));
         assert_eq!(fine.expect("safe"), "a b1\na b\n");
     }
 
@@ -173,7 +269,7 @@ mod tests {
         for template in
             ["{{ y }}", "{% if y %}{% endif %}", "{{ none }}", "{{ true }}", "{{ [1] }}"]
         {
-            assert!(render(template, serde_json::json!({ "x": 1 })).is_err(), "{template}");
+            assert!(rendered(template, serde_json::json!({ "x": 1 })).is_err(), "{template}");
         }
     }
 

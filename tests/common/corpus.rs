@@ -63,7 +63,7 @@ pub fn case(path: &Path) -> Case {
         Some((policy, artifacts, resolved))
     });
     let Some((policy, artifacts, resolved)) = compiled else {
-        panic!("{}", render(diags.list(), &sources, Format::Human { color: false }));
+        panic!("{}", render(&diags, &sources, Format::Human { color: false }));
     };
     let specs = policy.targets.iter().map(|target| target.spec.clone());
     let artifacts = specs.zip(artifacts.into_iter().map(|artifact| artifact.files)).collect();

@@ -39,7 +39,7 @@ impl Written {
             Some(Written { name: policy.name.value.clone(), policy, rules })
         });
         resolved.unwrap_or_else(|| {
-            panic!("{}", render(diags.list(), &sources, Format::Human { color: false }))
+            panic!("{}", render(&diags, &sources, Format::Human { color: false }))
         })
     }
 

@@ -1,10 +1,13 @@
 //! Address sets: each name is resolved once, and its faults are said once.
 
-use super::{unknown, written};
+use super::held::Held;
+use super::order::{circle, groups};
+use super::{cycle, unknown};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::{Feeds, Selector};
 use crate::net::IpSet;
 use crate::policy::ast::{NetworkExpr, Policy, Spanned};
+use crate::source::Span;
 use std::collections::BTreeMap;
 
 /// Who is meant: addresses, and domain names that no pass resolves.
@@ -24,24 +27,28 @@ impl From<IpSet> for Peers {
     }
 }
 
-#[derive(Clone)]
-enum Known {
-    /// Being resolved: meeting it again is a cycle.
-    Open,
-    /// Resolved; `None` when it has a fault, which was said.
-    Done(Option<Peers>),
+impl Peers {
+    /// About how many bytes they take.
+    fn bytes(&self) -> usize {
+        let domains = self.domains.iter().map(|name| name.len() + size_of::<String>());
+        self.set.v4.ranges().len() * size_of::<(u32, u32)>()
+            + self.set.v6.ranges().len() * size_of::<(u128, u128)>()
+            + domains.sum::<usize>()
+    }
 }
 
 /// The networks of a policy, resolved on demand.
 pub(super) struct Networks<'a> {
     policy: &'a Policy,
     feeds: &'a Feeds,
-    known: BTreeMap<&'a str, Known>,
+    /// What is resolved; `None` for what has a fault, which was said.
+    known: BTreeMap<&'a str, Option<Peers>>,
+    held: Held,
 }
 
 impl<'a> Networks<'a> {
     pub(super) fn new(policy: &'a Policy, feeds: &'a Feeds) -> Self {
-        Networks { policy, feeds, known: BTreeMap::new() }
+        Networks { policy, feeds, known: BTreeMap::new(), held: Held::default() }
     }
 
     /// Resolves every network of the policy's own file, so that faults of unused ones are found.
@@ -75,7 +82,8 @@ impl<'a> Networks<'a> {
             NetworkExpr::Name(name) => self.name(name, diags),
             NetworkExpr::List(items, span) => {
                 let peers = self.union(items, diags)?;
-                not_empty(peers, *span, "the list is empty", diags)
+                let peers = not_empty(peers, *span, "the list is empty", diags)?;
+                self.keep(peers, *span, diags)
             }
             NetworkExpr::Except { include, except, span } => {
                 let include = self.peers(include, diags);
@@ -88,8 +96,9 @@ impl<'a> Networks<'a> {
                     return None;
                 }
                 let set = include.set.difference(&except.set);
-                let peers = Peers { set, ..include };
-                not_empty(peers, *span, "`except` takes away all that `include` gives", diags)
+                let why = "`except` takes away all that `include` gives";
+                let peers = not_empty(Peers { set, ..include }, *span, why, diags)?;
+                self.keep(peers, *span, diags)
             }
             NetworkExpr::File { prefixes, span } => {
                 let set = IpSet::from_prefixes(prefixes.iter().map(|prefix| prefix.value));
@@ -111,7 +120,10 @@ impl<'a> Networks<'a> {
 
     fn union(&mut self, items: &[NetworkExpr], diags: &mut Diags) -> Option<Peers> {
         let parts: Vec<_> = items.iter().map(|item| self.peers(item, diags)).collect();
-        let parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
+        let mut parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
+        if parts.len() == 1 {
+            return parts.pop();
+        }
         Some(Peers {
             set: IpSet::union_all(parts.iter().map(|part| &part.set)),
             domains: parts.iter().flat_map(|part| part.domains.iter().cloned()).collect(),
@@ -120,27 +132,44 @@ impl<'a> Networks<'a> {
     }
 
     fn name(&mut self, name: &Spanned<String>, diags: &mut Diags) -> Option<Peers> {
-        let Some((key, network)) = self.policy.networks.get_key_value(&name.value) else {
-            diags.push(unknown("network", name, self.policy.networks.keys()));
+        let Some((key, _)) = self.policy.networks.get_key_value(&name.value) else {
+            unknown("network", name, self.policy.networks.keys(), diags);
             return None;
         };
-        match self.known.get(key.as_str()) {
-            Some(Known::Done(peers)) => peers.clone(),
-            Some(Known::Open) => {
-                let message = format!("network `{}` is made of itself", written(key));
-                let diagnostic = Diagnostic::new(Code::Cycle, message);
-                diags.push(
-                    diagnostic.at(name.span, "leads back here").at(network.name, "declared here"),
-                );
-                None
+        if !self.known.contains_key(key.as_str()) {
+            self.resolve(key, diags);
+        }
+        self.known.get(key.as_str()).cloned().flatten()
+    }
+
+    /// Resolves a name and all that it is made of, these first.
+    fn resolve(&mut self, name: &'a str, diags: &mut Diags) {
+        let networks = &self.policy.networks;
+        let needs = |name: &str| match networks.get(name) {
+            Some(network) if !self.known.contains_key(name) => network.is.names(),
+            _ => Vec::new(),
+        };
+        let groups = groups(name, needs);
+        let circles: Vec<_> = groups.iter().map(|group| circle(group, needs)).collect();
+        for (group, circle) in groups.into_iter().zip(circles) {
+            if let Some(way) = &circle {
+                cycle("network", way, |name| Some(networks.get(name)?.name), diags);
             }
-            None => {
-                self.known.insert(key, Known::Open);
+            if circle.is_some() {
+                // What else is wrong with its names is said as well.
+                self.known.extend(group.iter().map(|name| (*name, None)));
+            }
+            for name in group {
+                let Some(network) = networks.get(name) else { continue };
                 let peers = self.peers(&network.is, diags);
-                self.known.insert(key, Known::Done(peers.clone()));
-                peers
+                self.known.entry(name).or_insert(peers);
             }
         }
+    }
+
+    fn keep(&mut self, peers: Peers, span: Span, diags: &mut Diags) -> Option<Peers> {
+        let bytes = peers.bytes();
+        self.held.keep(peers, bytes, span, diags)
     }
 
     fn feed(&self, selector: &Spanned<Selector>, diags: &mut Diags) -> Option<Peers> {
@@ -159,12 +188,7 @@ impl<'a> Networks<'a> {
     }
 }
 
-fn not_empty(
-    peers: Peers,
-    span: crate::source::Span,
-    why: &str,
-    diags: &mut Diags,
-) -> Option<Peers> {
+fn not_empty(peers: Peers, span: Span, why: &str, diags: &mut Diags) -> Option<Peers> {
     if peers.set.is_empty() && peers.domains.is_empty() {
         let diagnostic = Diagnostic::new(Code::EmptySet, "this set has no address").at(span, why);
         diags.push(

@@ -1,6 +1,8 @@
 //! Services: protocols, ports and ICMP types as boxes.
 
-use super::{unknown, written};
+use super::held::Held;
+use super::order::{circle, groups};
+use super::{cycle, unknown};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::ir::L4;
 use crate::net::protocol::{self, ICMP, ICMPV6};
@@ -28,6 +30,12 @@ impl Parts {
         self.icmp = self.icmp.union(&other.icmp);
         self.icmpv6 = self.icmpv6.union(&other.icmpv6);
         self.whole.extend(&other.whole);
+    }
+
+    /// About how many bytes they take.
+    fn bytes(&self) -> usize {
+        let ports = self.ports.values().chain([&self.icmp, &self.icmpv6]);
+        ports.map(|set| set.ranges().len() * size_of::<(u16, u16)>()).sum()
     }
 
     fn of(service: &Service) -> Self {
@@ -82,21 +90,17 @@ impl Parts {
     }
 }
 
-#[derive(Clone)]
-enum Known {
-    Open,
-    Done(Option<Parts>),
-}
-
 /// The services of a policy, resolved on demand.
 pub(super) struct Services<'a> {
     policy: &'a Policy,
-    known: BTreeMap<&'a str, Known>,
+    /// What is resolved; `None` for what has a fault, which was said.
+    known: BTreeMap<&'a str, Option<Parts>>,
+    held: Held,
 }
 
 impl<'a> Services<'a> {
     pub(super) fn new(policy: &'a Policy) -> Self {
-        Services { policy, known: BTreeMap::new() }
+        Services { policy, known: BTreeMap::new(), held: Held::default() }
     }
 
     /// Resolves every service, so that faults of unused ones are found.
@@ -150,31 +154,44 @@ impl<'a> Services<'a> {
                 }
                 let mut all = Parts::default();
                 items.iter().for_each(|item| all.add(item));
-                Some(all)
+                let bytes = all.bytes();
+                self.held.keep(all, bytes, *span, diags)
             }
         }
     }
 
     fn name(&mut self, name: &Spanned<String>, diags: &mut Diags) -> Option<Parts> {
-        let Some((key, service)) = self.policy.services.get_key_value(&name.value) else {
-            diags.push(unknown("service", name, self.policy.services.keys()));
+        let Some((key, _)) = self.policy.services.get_key_value(&name.value) else {
+            unknown("service", name, self.policy.services.keys(), diags);
             return None;
         };
-        match self.known.get(key.as_str()) {
-            Some(Known::Done(parts)) => parts.clone(),
-            Some(Known::Open) => {
-                let message = format!("service `{}` is made of itself", written(key));
-                let diagnostic = Diagnostic::new(Code::Cycle, message);
-                diags.push(
-                    diagnostic.at(name.span, "leads back here").at(service.name, "declared here"),
-                );
-                None
+        if !self.known.contains_key(key.as_str()) {
+            self.resolve(key, diags);
+        }
+        self.known.get(key.as_str()).cloned().flatten()
+    }
+
+    /// Resolves a name and all that it is made of, these first.
+    fn resolve(&mut self, name: &'a str, diags: &mut Diags) {
+        let services = &self.policy.services;
+        let needs = |name: &str| match services.get(name) {
+            Some(service) if !self.known.contains_key(name) => service.is.names(),
+            _ => Vec::new(),
+        };
+        let groups = groups(name, needs);
+        let circles: Vec<_> = groups.iter().map(|group| circle(group, needs)).collect();
+        for (group, circle) in groups.into_iter().zip(circles) {
+            if let Some(way) = &circle {
+                cycle("service", way, |name| Some(services.get(name)?.name), diags);
             }
-            None => {
-                self.known.insert(key, Known::Open);
+            if circle.is_some() {
+                // What else is wrong with its names is said as well.
+                self.known.extend(group.iter().map(|name| (*name, None)));
+            }
+            for name in group {
+                let Some(service) = services.get(name) else { continue };
                 let parts = self.parts(&service.is, diags);
-                self.known.insert(key, Known::Done(parts.clone()));
-                parts
+                self.known.entry(name).or_insert(parts);
             }
         }
     }

@@ -5,9 +5,9 @@ use crate::ir::{RateLimit, TimeUnit};
 use crate::source::Span;
 
 /// The most characters of a comment, description, owner or ticket.
-const TEXT: usize = 200;
+pub(crate) const TEXT: usize = 200;
 /// The most characters of a name.
-const NAME: usize = 64;
+pub(crate) const NAME: usize = 64;
 
 /// Tells whether a text is a lower-case letter, then lower-case letters, digits, `-` and perhaps `_`.
 pub(in crate::policy) fn is_name(text: &str, underscore: bool) -> bool {

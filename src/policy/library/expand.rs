@@ -2,8 +2,8 @@
 
 use super::imports::{Imports, Library};
 use super::parameter::{Kind, Parameter, argument};
-use super::template::Template;
-use crate::diag::{Code, Diagnostic, Diags, suggestion};
+use super::template::{Expressions, Values};
+use crate::diag::{Code, Diagnostic, Diags};
 use crate::policy::ast::{NamedService, Network, Policy, Rule};
 use crate::policy::decode::{
     Context, Fallback, Scope, check_name, items, network, rule, service, shown, table,
@@ -12,11 +12,13 @@ use crate::policy::document::{Node, require, shape, wrong_type};
 use crate::policy::raw;
 use crate::source::Span;
 use rustc_hash::FxHashMap;
+use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// The most rules that libraries may expand to: libraries that use each other multiply.
-const MOST_RULES: usize = 1_000_000;
+/// The most values (texts, lists and maps) that libraries may expand to, those included that a `when` leaves
+/// out: libraries that use each other multiply. A rule has about eight.
+pub(crate) const MOST_VALUES: usize = 500_000;
 
 /// What the rules of a policy expand to.
 pub(in crate::policy) struct Expansion<'a> {
@@ -29,13 +31,15 @@ pub(in crate::policy) struct Expansion<'a> {
     ids: FxHashMap<String, Span>,
     /// How often each library was used.
     uses: BTreeMap<String, usize>,
-    overflow: bool,
+    expressions: Expressions,
+    /// How many more values libraries may have.
+    left: usize,
 }
 
 /// The library whose rules are being expanded.
 struct Frame<'f> {
     library: &'f Rc<Library>,
-    template: Template,
+    values: Values,
     /// What ids begin with, `/` included.
     ids: String,
     /// Where the policy says `use:`.
@@ -52,7 +56,8 @@ impl<'a> Expansion<'a> {
             services: BTreeMap::new(),
             ids: FxHashMap::default(),
             uses: BTreeMap::new(),
-            overflow: false,
+            expressions: Expressions::new(),
+            left: MOST_VALUES,
         }
     }
 
@@ -93,6 +98,21 @@ impl<'a> Expansion<'a> {
         self.rules.push(rule);
     }
 
+    /// Takes values from what libraries may have; says so, once, when nothing is left.
+    fn take(&mut self, values: usize, place: Span, diags: &mut Diags) -> bool {
+        if self.left == 0 || self.expressions.is_spent() {
+            return false;
+        }
+        self.left = self.left.saturating_sub(values);
+        if self.left == 0 {
+            let message = format!("rule libraries expand to more than {MOST_VALUES} values");
+            let diagnostic = Diagnostic::new(Code::Limit, message).at(place, "");
+            let help = "use libraries less often: where they use each other, their rules multiply";
+            diags.push(diagnostic.help(help));
+        }
+        self.left > 0
+    }
+
     /// Expands one `use:`, of the policy or of a library.
     fn used(&mut self, node: Node<'_>, frame: Option<&Frame<'_>>, context: &mut Context<'_>) {
         let done = self.expand(node, frame, context);
@@ -113,22 +133,25 @@ impl<'a> Expansion<'a> {
         let span = node.span_of("use");
         let imports = frame.map_or(self.imports, |frame| &frame.library.imports);
         let library = imports.library(&name, span, context.diags)?;
+        let used_at = frame.map_or(span, |frame| frame.used_at);
+        if !self.take(1 + library.names, used_at, context.diags) {
+            return None;
+        }
         let ids = self.id_prefix(node, raw.id, &library, frame, context.diags)?;
         let number = self.uses.entry(name.clone()).or_default();
         *number += 1;
         let prefix = format!("{name}@{number}/");
         let arguments = self.arguments(node, &library, &prefix, context)?;
         let root = library.document.root();
-        let template = Template::new(arguments.values, root.get("tables").map(|node| node.value));
-        let used_at = frame.map_or(span, |frame| frame.used_at);
-        let inner = Frame { library: &library, template, ids, used_at };
+        let values = Values::new(arguments.values, library.tables.clone());
+        let inner = Frame { library: &library, values, ids, used_at };
         let mut scope = scope(root, prefix, arguments.given, arguments.withheld);
         scope.wanted = arguments.wanted;
         let outer = std::mem::replace(&mut context.scope, scope);
         let said = context.diags.list().len();
         self.library_rules(root, &inner, context);
         self.library_tables(root, &inner, context);
-        warnings(root, &inner, context.diags);
+        self.warnings(root, &inner, context.diags);
         context.scope = outer;
         for diagnostic in context.diags.since(said) {
             if diagnostic.labels.iter().all(|label| label.span.file != used_at.file) {
@@ -178,7 +201,8 @@ impl<'a> Expansion<'a> {
         let with = table(node, "with", context.diags);
         for (name, node) in with.iter().flat_map(|with| with.members()) {
             if !library.parameters.contains_key(name) {
-                context.diags.push(unknown_argument(name, node, library));
+                let unknown = unknown_argument(name, node, library, context.diags);
+                context.diags.push(unknown);
             }
         }
         let mut arguments = Arguments::default();
@@ -186,6 +210,9 @@ impl<'a> Expansion<'a> {
         for (name, parameter) in &library.parameters {
             let given = with.and_then(|with| with.get(name));
             let default = defaults.and_then(|all| all.get(name)).and_then(|one| one.get("default"));
+            if let (None, Some(default)) = (given, default) {
+                self.take(size(default.value), default.span(), context.diags);
+            }
             let Some(value) = given.or(default) else {
                 if !with.is_some_and(|with| with.has(name)) {
                     context.diags.push(missing_argument(name, parameter, node, library));
@@ -238,12 +265,7 @@ impl<'a> Expansion<'a> {
 
     fn library_rules(&mut self, root: Node<'_>, frame: &Frame<'_>, context: &mut Context<'_>) {
         for node in items(root, "rules", context.diags) {
-            if self.rules.len() >= MOST_RULES {
-                if !std::mem::replace(&mut self.overflow, true) {
-                    let message = format!("libraries expand to more than {MOST_RULES} rules");
-                    let diagnostic = Diagnostic::new(Code::BadImport, message);
-                    context.diags.push(diagnostic.at(frame.used_at, ""));
-                }
+            if !self.take(size(node.value), frame.used_at, context.diags) {
                 return;
             }
             self.library_rule(node, frame, context);
@@ -254,7 +276,7 @@ impl<'a> Expansion<'a> {
         if self.holds(node, frame, context) == Some(false) {
             return;
         }
-        let rendered = frame.template.render(node, context.diags);
+        let rendered = self.expressions.render(node, &frame.values, context.diags);
         let Some(value) = context.kept(rendered, node) else { return };
         let node = node.with_value(&value);
         if node.has("use") {
@@ -268,13 +290,20 @@ impl<'a> Expansion<'a> {
     }
 
     /// Tells whether a library's rule is wanted for the arguments; `None` when a fault has been said.
-    fn holds(&self, node: Node<'_>, frame: &Frame<'_>, context: &mut Context<'_>) -> Option<bool> {
+    fn holds(
+        &mut self,
+        node: Node<'_>,
+        frame: &Frame<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<bool> {
         if !node.has("when") {
             return Some(true);
         }
         let when = node.get("when");
         let holds = when.and_then(|when| match when.value.as_str() {
-            Some(condition) => frame.template.holds(condition, when, context.diags),
+            Some(condition) => {
+                self.expressions.holds(condition, &frame.values, when, context.diags)
+            }
             None => {
                 context.diags.push(wrong_type(when, "`when`", "an expression as text"));
                 None
@@ -292,17 +321,22 @@ impl<'a> Expansion<'a> {
             if !done.insert(name.clone()) {
                 continue;
             }
+            let named = ["networks", "services"].map(|key| root.get(key)?.get(&name));
+            let values = named.iter().flatten().map(|node| size(node.value)).sum();
+            if !self.take(values, frame.used_at, context.diags) {
+                return;
+            }
             let full = format!("{prefix}{name}");
-            if let Some(node) = root.get("networks").and_then(|all| all.get(&name)) {
-                let value = frame.template.render(node, context.diags);
+            if let [Some(node), _] = named {
+                let value = self.expressions.render(node, &frame.values, context.diags);
                 let is = value.and_then(|value| network(node.with_value(&value), context));
                 if let Some(is) = context.kept(is, node) {
                     let name = node.key_span();
                     self.networks.entry(full.clone()).or_insert(Network { name, is });
                 }
             }
-            if let Some(node) = root.get("services").and_then(|all| all.get(&name)) {
-                let value = frame.template.render(node, context.diags);
+            if let [_, Some(node)] = named {
+                let value = self.expressions.render(node, &frame.values, context.diags);
                 let is = value.and_then(|value| service(node.with_value(&value), context));
                 if let Some(is) = context.kept(is, node) {
                     let name = node.key_span();
@@ -310,6 +344,37 @@ impl<'a> Expansion<'a> {
                 }
             }
         }
+    }
+
+    /// Says the warnings of a library that hold for the arguments.
+    fn warnings(&mut self, root: Node<'_>, frame: &Frame<'_>, diags: &mut Diags) {
+        for node in items(root, "warnings", diags) {
+            if !self.take(size(node.value), frame.used_at, diags) {
+                return;
+            }
+            let Some(raw) = shape::<raw::Warning>(node, "a warning", diags) else { continue };
+            require(node, "a warning", &["when", "message"], diags);
+            let (Some(when), Some(condition)) = (node.get("when"), raw.when) else { continue };
+            if self.expressions.holds(&condition.0, &frame.values, when, diags) != Some(true) {
+                continue;
+            }
+            let text = node.get("message");
+            let message = text.and_then(|text| self.expressions.render(text, &frame.values, diags));
+            if let Some(message) = message.as_ref().and_then(|message| message.as_str()) {
+                let diagnostic = Diagnostic::new(Code::LibraryWarning, one_line(message));
+                let diagnostic = diagnostic.at(frame.used_at, "");
+                diags.push(diagnostic.at(frame.library.named, "said by this library"));
+            }
+        }
+    }
+}
+
+/// How many values there are in a value, itself included.
+fn size(value: &Value) -> usize {
+    1 + match value {
+        Value::Sequence(items) => items.iter().map(size).sum(),
+        Value::Mapping(map) => map.values().map(size).sum(),
+        _ => 0,
     }
 }
 
@@ -326,10 +391,11 @@ struct Arguments {
     wanted: BTreeSet<String>,
 }
 
-fn unknown_argument(name: &str, node: Node<'_>, library: &Library) -> Diagnostic {
+fn unknown_argument(name: &str, node: Node<'_>, library: &Library, diags: &Diags) -> Diagnostic {
     let message = format!("`{}` has no parameter `{}`", library.name, shown(name));
     let diagnostic = Diagnostic::new(Code::UnknownName, message).at(node.key_span(), "");
-    let help = suggestion(name, library.parameters.keys().map(String::as_str));
+    let names = library.parameters.keys().map(String::as_str);
+    let help = diags.suggestion(Code::UnknownName, name, names);
     help.into_iter().fold(diagnostic, Diagnostic::help)
 }
 
@@ -371,24 +437,6 @@ fn refuse_when(node: Node<'_>, diags: &mut Diags) {
         let message = "`when` belongs to the rules of libraries";
         let diagnostic = Diagnostic::new(Code::UnknownKey, message).at(node.key_of("when"), "");
         diags.push(diagnostic.help("remove it"));
-    }
-}
-
-/// Says the warnings of a library that hold for the arguments.
-fn warnings(root: Node<'_>, frame: &Frame<'_>, diags: &mut Diags) {
-    for node in items(root, "warnings", diags) {
-        let Some(raw) = shape::<raw::Warning>(node, "a warning", diags) else { continue };
-        require(node, "a warning", &["when", "message"], diags);
-        let (Some(when), Some(condition)) = (node.get("when"), raw.when) else { continue };
-        if frame.template.holds(&condition.0, when, diags) != Some(true) {
-            continue;
-        }
-        let message = node.get("message").and_then(|text| frame.template.render(text, diags));
-        if let Some(message) = message.as_ref().and_then(|message| message.as_str()) {
-            let diagnostic = Diagnostic::new(Code::LibraryWarning, one_line(message));
-            let diagnostic = diagnostic.at(frame.used_at, "");
-            diags.push(diagnostic.at(frame.library.named, "said by this library"));
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which libraries a file imports, and theirs.
 
 use super::parameter::{Parameter, parameters};
-use crate::diag::{Code, Diagnostic, Diags, suggestion};
+use crate::diag::{Code, Diagnostic, Diags, listed};
 use crate::policy::decode::{RESERVED, check_date, check_name, checked, items, shown, table};
 use crate::policy::document::{Document, Node, require, shape, wrong_type};
 use crate::policy::files::{Files, kind};
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The longest chain of libraries that import each other.
-const MAX_CHAIN: usize = 32;
+pub(crate) const MAX_CHAIN: usize = 32;
 
 /// A library that was read.
 pub(super) struct Library {
@@ -22,6 +22,10 @@ pub(super) struct Library {
     pub(super) document: Document,
     pub(super) parameters: BTreeMap<String, Parameter>,
     pub(super) imports: Imports,
+    /// Its tables, as expressions see them.
+    pub(super) tables: minijinja::Value,
+    /// How many names it has: each use of it looks at all of them.
+    pub(super) names: usize,
 }
 
 /// The libraries that a file can use, by name.
@@ -46,7 +50,7 @@ impl Imports {
         let help = if crate::policy::builtin_libraries().any(|known| known == name) {
             Some(format!("add `imports: [builtin:{name}]`"))
         } else {
-            suggestion(name, self.by_name.keys().map(String::as_str))
+            diags.suggestion(Code::UnknownName, name, self.by_name.keys().map(String::as_str))
         };
         diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
         None
@@ -133,9 +137,9 @@ impl Reader<'_, '_> {
             format!("more than {MAX_CHAIN} libraries import each other in a chain")
         };
         let from = self.chain.iter().position(|known| known == path).unwrap_or(0);
-        let ring: Vec<_> = self.chain[from..].iter().map(String::as_str).chain([path]).collect();
+        let ring = self.chain[from..].iter().map(String::as_str).chain([path]).map(str::to_owned);
         let diagnostic = Diagnostic::new(Code::BadImport, message).at(span, "");
-        self.diags.push(diagnostic.note(format!("the chain is {}", ring.join(" -> "))));
+        self.diags.push(diagnostic.note(format!("the chain is {}", listed(ring, " -> "))));
     }
 
     fn library(&mut self, path: &str, named: Span) -> Option<Library> {
@@ -172,8 +176,11 @@ impl Reader<'_, '_> {
                 self.diags.push(diagnostic.at(node.key_span(), ""));
             }
         }
+        let tables = super::template::tables(root.get("tables").map(|node| node.value));
+        let count = |key| root.get(key).map_or(0, |table| table.members().count());
+        let names = ["networks", "services", "parameters"].map(count).iter().sum();
         let sound = self.diags.errors() == before;
-        sound.then_some(Library { name, named: span, parameters, imports, document })
+        sound.then_some(Library { name, named: span, parameters, imports, tables, names, document })
     }
 
     fn names(&mut self, root: Node<'_>, what: &str, key: &str, reserved: &[&str]) {

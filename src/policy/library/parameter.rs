@@ -1,6 +1,7 @@
 //! What users of a library can say.
 
-use crate::diag::{Code, Diagnostic, Diags, enumerate, nearest};
+use crate::diag::{Code, Diagnostic, Diags, enumerate};
+use crate::near::nearest;
 use crate::policy::decode::{check_name, checked, choose, shown, table};
 use crate::policy::document::{Node, require, shape, wrong_type};
 use crate::policy::raw;
@@ -131,7 +132,7 @@ fn not_a_choice(
         .at(span, "")
         .at(declared, "declared here")
         .note(format!("the values are {}", enumerate(values)));
-    match nearest(text, values.iter().map(String::as_str)) {
+    match nearest(text, values.iter().map(String::as_str), 1).first() {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
     }

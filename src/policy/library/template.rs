@@ -4,41 +4,79 @@ use crate::diag::{Code, Diagnostic, Diags, enumerate};
 use crate::policy::decode::shown;
 use crate::policy::document::Node;
 use minijinja::value::ValueKind;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
-/// What one expression may cost: far more than any sensible one, and over in a moment.
-const FUEL: u64 = 20_000;
-/// The most bytes that an expression may make.
-const MOST: usize = 4096;
+/// The most bytes of a text with expressions: minijinja takes what is nested in itself by recursion.
+pub(crate) const LONGEST: usize = 1024;
+/// What all expressions of a run may cost together, in minijinja's units: about one for an instruction and
+/// one for 64 bytes.
+pub(crate) const FUEL: u64 = 20_000_000;
+/// What one expression may cost: far more than any sensible one.
+pub(crate) const FUEL_OF_ONE: u64 = 20_000;
+/// What an expression is given first.
+const FIRST_FUEL: u64 = 200;
+/// The most bytes and items that an expression may make.
+pub(crate) const MOST_MADE: usize = 4096;
 
 /// The values that expressions see.
-pub(super) struct Template {
-    environment: Environment<'static>,
-    values: minijinja::Value,
-}
+pub(super) struct Values(minijinja::Value);
 
-impl Template {
+impl Values {
     /// Makes the values of arguments by parameter and of a library's tables.
     pub(super) fn new(
         arguments: impl IntoIterator<Item = (String, minijinja::Value)>,
-        tables: Option<&Value>,
+        tables: minijinja::Value,
     ) -> Self {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_fuel(Some(FUEL));
-        let empty = Value::Mapping(Mapping::new());
-        let tables = minijinja::Value::from(minijinja::value::Serde(tables.unwrap_or(&empty)));
         // An expression reads `static-assets` as a difference.
         let arguments = arguments.into_iter().map(|(name, value)| (name.replace('-', "_"), value));
         let values: BTreeMap<_, _> = arguments.chain([("tables".to_owned(), tables)]).collect();
-        Template { environment, values: values.into() }
+        Values(values.into())
+    }
+}
+
+/// Gives a library's tables as expressions see them.
+pub(super) fn tables(tables: Option<&Value>) -> minijinja::Value {
+    let empty = Value::Mapping(Mapping::new());
+    minijinja::Value::from(minijinja::value::Serde(tables.unwrap_or(&empty)))
+}
+
+/// Why an expression has no value.
+enum Why {
+    /// The run has nothing left to spend on expressions.
+    Spent,
+    Fault(String),
+}
+
+/// What evaluates the expressions of a run, and how much they may still cost.
+pub(super) struct Expressions {
+    environment: Environment<'static>,
+    left: u64,
+    spent: bool,
+}
+
+impl Expressions {
+    pub(super) fn new() -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        Expressions { environment, left: FUEL, spent: false }
+    }
+
+    /// Tells whether there is nothing left to spend: this has been said.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent
     }
 
     /// Tells whether a condition holds; `None` when a fault has been said.
-    pub(super) fn holds(&self, condition: &str, node: Node<'_>, diags: &mut Diags) -> Option<bool> {
-        match self.evaluate(condition) {
+    pub(super) fn holds(
+        &mut self,
+        condition: &str,
+        values: &Values,
+        node: Node<'_>,
+        diags: &mut Diags,
+    ) -> Option<bool> {
+        match self.evaluate(condition, values) {
             Ok(value) if value.kind() == ValueKind::Bool => Some(value.is_true()),
             Ok(value) => {
                 let message =
@@ -47,43 +85,73 @@ impl Template {
                 diags.push(diagnostic.help("write something that is true or false"));
                 None
             }
-            Err(reason) => {
-                diags.push(self.fault(condition, &reason, node));
+            Err(why) => {
+                self.fault(condition, why, values, node, diags);
                 None
             }
         }
     }
 
-    fn evaluate(&self, expression: &str) -> Result<minijinja::Value, String> {
-        let compiled = self.environment.compile_expression(expression);
-        let value = compiled.and_then(|compiled| compiled.eval(&self.values));
-        value.map_err(|error| reason(&error))
+    fn evaluate(&mut self, expression: &str, values: &Values) -> Result<minijinja::Value, Why> {
+        self.spend(expression, |environment| {
+            environment.compile_expression(expression)?.eval(&values.0)
+        })
+    }
+
+    /// Does some work on a text for as much as it may cost. As it cannot be asked what an expression did
+    /// cost, it is given little, and tenfold when that is used up: what it was given counts.
+    fn spend<T>(
+        &mut self,
+        text: &str,
+        work: impl Fn(&Environment<'_>) -> Result<T, minijinja::Error>,
+    ) -> Result<T, Why> {
+        if text.len() > LONGEST {
+            return Err(Why::Fault(format!("it has more than {LONGEST} bytes")));
+        }
+        let mut fuel = FIRST_FUEL;
+        loop {
+            let cost = fuel + u64::try_from(text.len()).unwrap_or(u64::MAX);
+            self.left = self.left.checked_sub(cost).ok_or(Why::Spent)?;
+            self.environment.set_fuel(Some(fuel));
+            match work(&self.environment) {
+                Err(error) if error.kind() == ErrorKind::OutOfFuel && fuel < FUEL_OF_ONE => {
+                    fuel *= 10;
+                }
+                done => return done.map_err(|error| Why::Fault(reason(&error))),
+            }
+        }
     }
 
     /// Replaces `{{ ... }}` in every text of a value; `None` when a fault has been said.
     ///
     /// A text that is one expression alone becomes what the expression is: a text, a number, a boolean or
     /// a list of texts.
-    pub(super) fn render(&self, node: Node<'_>, diags: &mut Diags) -> Option<Value> {
+    pub(super) fn render(
+        &mut self,
+        node: Node<'_>,
+        values: &Values,
+        diags: &mut Diags,
+    ) -> Option<Value> {
         match node.value {
             Value::String(text) if text.contains("{{") || text.contains("{%") => {
-                match self.text(text) {
+                match self.text(text, values) {
                     Ok(value) => Some(value),
-                    Err(reason) => {
-                        diags.push(self.fault(text, &reason, node));
+                    Err(why) => {
+                        self.fault(text, why, values, node, diags);
                         None
                     }
                 }
             }
             Value::Sequence(_) => {
-                let items: Vec<_> = node.items().map(|item| self.render(item, diags)).collect();
+                let items: Vec<_> =
+                    node.items().map(|item| self.render(item, values, diags)).collect();
                 Some(Value::Sequence(items.into_iter().collect::<Option<_>>()?))
             }
             Value::Mapping(_) => {
                 let mut map = Mapping::new();
                 let mut whole = true;
                 for (key, member) in node.members() {
-                    match self.render(member, diags) {
+                    match self.render(member, values, diags) {
                         Some(value) => drop(map.insert(key.into(), value)),
                         None => whole = false,
                     }
@@ -94,39 +162,59 @@ impl Template {
         }
     }
 
-    fn text(&self, text: &str) -> Result<Value, String> {
+    fn text(&mut self, text: &str, values: &Values) -> Result<Value, Why> {
         if text.contains("{%") || text.contains("{#") {
-            return Err("only `{{ expression }}` is known, no statements".to_owned());
+            let reason = "only `{{ expression }}` is known, no statements";
+            return Err(Why::Fault(reason.to_owned()));
         }
         let alone = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if let Some(expression) = alone.filter(|inner| !inner.contains("}}")) {
-            return yaml(&self.evaluate(expression.trim())?);
+            return yaml(&self.evaluate(expression.trim(), values)?).map_err(Why::Fault);
         }
-        let rendered = self.environment.render_str(text, &self.values);
-        let rendered = rendered.map_err(|error| reason(&error))?;
-        if rendered.len() > MOST { Err("it is too long".to_owned()) } else { Ok(rendered.into()) }
+        let rendered = self.spend(text, |environment| environment.render_str(text, &values.0))?;
+        match rendered.len() > MOST_MADE {
+            true => Err(Why::Fault("it is too long".to_owned())),
+            false => Ok(rendered.into()),
+        }
     }
 
-    fn fault(&self, expression: &str, reason: &str, node: Node<'_>) -> Diagnostic {
+    fn fault(
+        &mut self,
+        expression: &str,
+        why: Why,
+        values: &Values,
+        node: Node<'_>,
+        diags: &mut Diags,
+    ) {
+        let reason = match why {
+            Why::Fault(reason) => reason,
+            Why::Spent if std::mem::replace(&mut self.spent, true) => return,
+            Why::Spent => {
+                let message = "the expressions of libraries cost more than a run may";
+                let diagnostic = Diagnostic::new(Code::Limit, message).at(node.span(), "here");
+                diags.push(
+                    diagnostic.help("use libraries less often, or write shorter expressions"),
+                );
+                return;
+            }
+        };
         let message = format!("`{}` has no value: {reason}", shown(expression));
         let diagnostic = Diagnostic::new(Code::BadTemplate, message).at(node.span(), "");
-        match self.missing_entry(expression) {
-            Some(help) => diagnostic.help(help),
-            None => diagnostic,
-        }
+        let help = diags.asks(Code::BadTemplate).then(|| missing_entry(expression, values));
+        diags.push(help.flatten().into_iter().fold(diagnostic, Diagnostic::help));
     }
+}
 
-    /// For `tables.NAME[PARAMETER]`, says which entries the table has.
-    fn missing_entry(&self, expression: &str) -> Option<String> {
-        let (name, rest) = expression.split_once("tables.")?.1.split_once('[')?;
-        let parameter = rest.split_once(']')?.0.trim();
-        let table = self.values.get_attr("tables").ok()?.get_attr(name).ok()?;
-        let argument = self.values.get_attr(parameter).ok()?;
-        let keys: Vec<_> = table.try_iter().ok()?.map(|key| key.to_string()).collect();
-        let argument = argument.as_str()?;
-        (!keys.is_empty() && !keys.iter().any(|key| key == argument))
-            .then(|| format!("the table `{name}` has no `{argument}`; it has {}", enumerate(&keys)))
-    }
+/// For `tables.NAME[PARAMETER]`, says which entries the table has.
+fn missing_entry(expression: &str, Values(values): &Values) -> Option<String> {
+    let (name, rest) = expression.split_once("tables.")?.1.split_once('[')?;
+    let parameter = rest.split_once(']')?.0.trim();
+    let table = values.get_attr("tables").ok()?.get_attr(name).ok()?;
+    let argument = values.get_attr(parameter).ok()?;
+    let keys: Vec<_> = table.try_iter().ok()?.map(|key| key.to_string()).collect();
+    let argument = argument.as_str()?;
+    (!keys.is_empty() && !keys.iter().any(|key| key == argument))
+        .then(|| format!("the table `{name}` has no `{argument}`; it has {}", enumerate(&keys)))
 }
 
 /// Says on one line why minijinja stopped.
@@ -139,7 +227,7 @@ fn yaml(value: &minijinja::Value) -> Result<Value, String> {
     match value.kind() {
         ValueKind::String => {
             let text = value.as_str().unwrap_or_default();
-            if text.len() > MOST { Err("it is too long".to_owned()) } else { Ok(text.into()) }
+            if text.len() > MOST_MADE { Err("it is too long".to_owned()) } else { Ok(text.into()) }
         }
         ValueKind::Bool => Ok(value.is_true().into()),
         ValueKind::Number => match i64::try_from(value.clone()) {
@@ -148,7 +236,7 @@ fn yaml(value: &minijinja::Value) -> Result<Value, String> {
         },
         ValueKind::Seq | ValueKind::Iterable => {
             let items = value.try_iter().map_err(|error| reason(&error))?;
-            let texts = items.take(MOST).map(|item| match item.as_str() {
+            let texts = items.take(MOST_MADE).map(|item| match item.as_str() {
                 Some(text) => Ok(Value::from(text)),
                 None => Err(format!("it is a list with {}", item.kind())),
             });

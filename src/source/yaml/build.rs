@@ -3,7 +3,7 @@
 use super::index::{NodeId, SpanIndex};
 use super::offsets::Offsets;
 use super::syntax::{self, word_from};
-use super::{Fault, FaultKind, MAX_DEPTH, scalar};
+use super::{Fault, FaultKind, Faults, MAX_DEPTH, scalar};
 use crate::source::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_yaml::{Mapping, Value};
@@ -41,7 +41,7 @@ struct Properties<'t> {
 
 pub(super) struct Builder {
     spans: SpanIndex,
-    faults: Vec<Fault>,
+    faults: Faults,
     frames: Vec<Frame>,
     root: Option<Value>,
     /// How deep inside a value that is read over.
@@ -49,11 +49,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(spans: SpanIndex) -> Self {
-        Builder { spans, faults: Vec::new(), frames: Vec::new(), root: None, skipped: 0 }
+    pub(super) fn new(spans: SpanIndex, faults: Faults) -> Self {
+        Builder { spans, faults, frames: Vec::new(), root: None, skipped: 0 }
     }
 
-    pub(super) fn run(mut self, text: &str) -> (Option<Value>, SpanIndex, Vec<Fault>) {
+    pub(super) fn run(mut self, text: &str) -> (Option<Value>, SpanIndex, Faults) {
         let offsets = Offsets::new(text);
         let mut parser = Parser::new_from_str(text);
         let mut documents = 0;
@@ -208,8 +208,16 @@ impl Builder {
         } else {
             // The few keys of a rule are compared faster than hashed.
             let repeated = entries.len() <= 16 || entries.contains_key(name);
-            let first = if repeated { self.spans.member(*node, name) } else { None };
-            first.map(|first| (FaultKind::Repeated(name.to_owned()), Some(self.spans.key(first))))
+            let kind = || FaultKind::Repeated(name.to_owned());
+            match repeated {
+                // The first is looked for among all keys: only as long as it is shown.
+                true if entries.len() > 16 && self.faults.is_full(&kind()) => Some((kind(), None)),
+                true => self
+                    .spans
+                    .member(*node, name)
+                    .map(|first| (kind(), Some(self.spans.key(first)))),
+                false => None,
+            }
         };
         let pending = match refused {
             None => Pending::Key(name.to_owned(), range),

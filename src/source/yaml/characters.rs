@@ -1,15 +1,15 @@
 //! Characters that a text may not have anywhere, comments included.
 
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, Faults};
 use crate::source::{FileId, Span};
 
 /// Finds the characters that readers of a text, human or not, take differently.
-pub(super) fn check(file: FileId, text: &str) -> Vec<Fault> {
+pub(super) fn check(file: FileId, text: &str) -> Faults {
     let suspicious = |b: &u8| (*b < 0x20 && !b"\t\n".contains(b)) || *b >= 0x7f;
     if !text.as_bytes().iter().any(suspicious) {
-        return Vec::new();
+        return Faults::default();
     }
-    let mut faults = Vec::new();
+    let mut faults = Faults::default();
     let mut characters = text.char_indices().peekable();
     while let Some((start, c)) = characters.next() {
         let next = characters.peek().map(|(_, c)| *c);

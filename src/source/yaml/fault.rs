@@ -1,6 +1,62 @@
 //! What can be wrong with a text as YAML, in words.
 
 use crate::source::Span;
+use std::mem::discriminant;
+
+/// The most faults of one kind that are kept of a file; the rest are counted.
+pub const MOST_FAULTS: usize = 200;
+
+/// The faults of a file.
+#[derive(Clone, Default, Debug)]
+pub struct Faults {
+    list: Vec<Fault>,
+    /// How many there are of each kind, under the first of them.
+    counts: Vec<(FaultKind, usize)>,
+}
+
+impl Faults {
+    /// Adds one, or counts it.
+    pub(super) fn push(&mut self, fault: Fault) {
+        let kind = discriminant(&fault.kind);
+        let count = self.counts.iter_mut().find(|(known, _)| discriminant(known) == kind);
+        let number = match count {
+            Some((_, number)) => {
+                *number += 1;
+                *number
+            }
+            None => {
+                self.counts.push((fault.kind.clone(), 1));
+                1
+            }
+        };
+        if number <= MOST_FAULTS {
+            self.list.push(fault);
+        }
+    }
+
+    /// Tells whether no more faults of a kind are kept: the place of another one need not be looked for.
+    pub(super) fn is_full(&self, kind: &FaultKind) -> bool {
+        let same = |known: &FaultKind| discriminant(known) == discriminant(kind);
+        self.counts.iter().any(|(known, number)| same(known) && *number >= MOST_FAULTS)
+    }
+
+    /// Tells whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Gives those that are kept, in the order of the text.
+    pub fn sorted(mut self) -> Vec<Fault> {
+        self.list.sort_by_key(|fault| fault.span.start);
+        self.list
+    }
+
+    /// Gives one fault of each kind of which more are counted, and how many.
+    pub fn counted(&self) -> impl Iterator<Item = (&FaultKind, usize)> {
+        let more = |number: &usize| number.checked_sub(MOST_FAULTS).filter(|more| *more > 0);
+        self.counts.iter().filter_map(move |(kind, number)| Some((kind, more(number)?)))
+    }
+}
 
 /// Something in a text that is not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]

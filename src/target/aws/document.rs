@@ -8,6 +8,7 @@ mod json;
 mod yaml;
 
 pub(super) use hcl::read as hcl;
+pub(crate) use json::DEEPEST as LISTED;
 pub(super) use json::read as listed;
 pub(super) use yaml::{json, yaml};
 
@@ -38,7 +39,7 @@ pub(super) enum Value {
 }
 
 /// The deepest nesting that is read.
-const DEEPEST: usize = 24;
+pub(crate) const DEEPEST: usize = 24;
 
 /// Makes the error for a line of the artifact's only file.
 pub(super) fn refuse(line: usize, reason: impl Into<String>) -> ReadError {

@@ -6,6 +6,8 @@ pub mod group;
 mod live;
 mod services;
 
+pub(crate) use document::{DEEPEST as DOCUMENT, LISTED as JSON};
+
 use crate::ir::Hook;
 use crate::ir::packet::{Rule, Sight};
 use crate::net::IpSet;

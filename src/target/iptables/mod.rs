@@ -83,7 +83,7 @@ trait Render {
     fn render(&self, templates: &Templates, name: &str) -> Result<String, Fault>;
 }
 
-impl<T: serde::Serialize> Render for T {
+impl<T: serde::Serialize + Sync> Render for T {
     fn render(&self, templates: &Templates, name: &str) -> Result<String, Fault> {
         templates.render(name, words::safe, self)
     }

@@ -26,6 +26,7 @@ mod verdict;
 use super::read::{lex, ports_apart, refuse};
 use crate::ir::Placement;
 use crate::target::{File, Listing, ReadError};
+pub(crate) use expand::MOST;
 use ruleset::Ruleset;
 use std::borrow::Cow;
 

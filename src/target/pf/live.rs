@@ -11,6 +11,9 @@ mod rules;
 mod tables;
 mod words;
 
+pub(crate) use rules::DEEPEST;
+pub(crate) use words::MOST;
+
 use super::read::line::RuleSet;
 use super::read::program::build;
 use crate::ir::{Placement, StateMode};

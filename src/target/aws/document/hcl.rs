@@ -27,22 +27,24 @@ pub(in super::super) fn read(text: &str) -> Result<Node, ReadError> {
     Ok(root)
 }
 
-/// Refuses nesting that would be deep for a parser that calls itself.
+/// Refuses nesting that would be deep for a parser that calls itself, and all that could hide it.
 fn shallow(text: &str) -> Result<(), ReadError> {
     let mut depth = 0usize;
     for (number, line) in text.lines().enumerate() {
         if line.len() > 4_000 {
             return Err(refuse(number + 1, "this line is too long"));
         }
-        let mut quoted = false;
-        for c in line.split('#').next().unwrap_or_default().chars() {
+        // Templates nest inside quotes.
+        if line.contains("${") || line.contains("%{") {
+            return Err(refuse(number + 1, "an expression that Terraform would evaluate"));
+        }
+        for c in outside_quotes(line) {
             match c {
-                '"' => quoted = !quoted,
-                _ if quoted => {}
                 '(' | '[' | '{' => depth += 1,
                 ')' | ']' | '}' => depth = depth.saturating_sub(1),
-                // Operators and conditionals nest without brackets, and no artifact has any.
-                '?' | '!' | '<' | '>' | '+' | '*' | '%' | '&' | '|' => {
+                // Operators, conditionals and comments nest or hide without brackets, and no artifact has
+                // any.
+                '?' | '!' | '<' | '>' | '+' | '-' | '*' | '/' | '%' | '&' | '|' => {
                     return Err(refuse(number + 1, format!("`{c}` is not expected here")));
                 }
                 _ => {}
@@ -51,12 +53,46 @@ fn shallow(text: &str) -> Result<(), ReadError> {
                 return Err(refuse(number + 1, "this is nested too deep"));
             }
         }
-        // Templates nest inside quotes.
-        if line.contains("${") || line.contains("%{") || line.matches('-').count() > 1_000 {
-            return Err(refuse(number + 1, "an expression that Terraform would evaluate"));
-        }
     }
     Ok(())
+}
+
+/// Gives the signs of a line that are in no quotes and no comment, those left out that make a number
+/// negative or are part of a name.
+fn outside_quotes(line: &str) -> impl Iterator<Item = char> {
+    let mut chars = line.chars().peekable();
+    let (mut quoted, mut word, mut before) = (false, None, ' ');
+    std::iter::from_fn(move || {
+        loop {
+            let c = chars.next()?;
+            if quoted {
+                match c {
+                    '\\' => drop(chars.next()),
+                    '"' => quoted = false,
+                    _ => {}
+                }
+                continue;
+            }
+            let named = c == '-' && word.is_some_and(|first: char| !first.is_ascii_digit());
+            let negative = c == '-'
+                && "=[(,{:".contains(before)
+                && chars.peek().is_some_and(char::is_ascii_digit);
+            if c.is_alphanumeric() || c == '_' || named {
+                word = word.or(Some(c));
+            } else {
+                word = None;
+            }
+            if !c.is_whitespace() {
+                before = c;
+            }
+            match c {
+                '#' => return None,
+                '"' => quoted = true,
+                _ if named || negative => {}
+                c => return Some(c),
+            }
+        }
+    })
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

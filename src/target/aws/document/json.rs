@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use serde::de::IgnoredAny;
 
 /// The deepest nesting that is read: modules of Terraform nest, and so do the values of its resources.
-const DEEPEST: usize = 100;
+pub(crate) const DEEPEST: usize = 100;
 
 /// Reads a text and gives it back, spelled out where it was all on one line.
 pub(in super::super) fn read(text: &str) -> Result<(String, Node), ReadError> {

@@ -5,8 +5,10 @@ use crate::target::nftables::read::lex::{Kind, Token};
 use crate::target::nftables::read::refuse;
 use std::collections::HashMap;
 
-/// Tokens that a text may grow to; names that stand for names could grow it without end.
-const MOST: usize = 20_000_000;
+/// Tokens that a text may grow to, and that all definitions may hold; names that stand for names could grow it without end.
+pub(crate) const MOST: usize = 4_000_000;
+
+const TOO_MUCH: &str = "the definitions stand for too much";
 
 /// Replaces each `$name`; a name that is not defined stays, and is not understood later.
 pub(super) fn expand(tokens: Vec<Token<'_>>) -> Result<Vec<Token<'_>>, ReadError> {
@@ -16,7 +18,7 @@ pub(super) fn expand(tokens: Vec<Token<'_>>) -> Result<Vec<Token<'_>>, ReadError
     }
     let mut known: HashMap<&str, Vec<Token<'_>>> = HashMap::new();
     let mut done: Vec<Token<'_>> = Vec::with_capacity(tokens.len());
-    let mut at = 0;
+    let (mut at, mut held) = (0, 0);
     while let Some(token) = tokens.get(at) {
         let begins =
             done.last().is_none_or(|last| matches!(last.kind, Kind::End | Kind::Symbol("{" | "}")));
@@ -26,6 +28,10 @@ pub(super) fn expand(tokens: Vec<Token<'_>>) -> Result<Vec<Token<'_>>, ReadError
             let mut put = Vec::new();
             for token in value {
                 substitute(*token, &known, &mut put)?;
+            }
+            held += put.len();
+            if held > MOST {
+                return Err(refuse(token.line, TOO_MUCH));
             }
             known.insert(name, put);
             at = end;
@@ -95,7 +101,7 @@ fn substitute<'a>(
         all => all,
     };
     if done.len() + value.len() > MOST {
-        return Err(refuse(token.line, "the definitions stand for too much"));
+        return Err(refuse(token.line, TOO_MUCH));
     }
     done.extend(value.iter().map(|part| Token { line: token.line, ..*part }));
     Ok(())

@@ -40,7 +40,7 @@ enum Answer {
 }
 
 /// Anchors in anchors.
-const DEEPEST: usize = 32;
+pub(crate) const DEEPEST: usize = 32;
 
 impl<'a, 'w> Reader<'a, 'w> {
     pub(super) fn new(

@@ -6,7 +6,7 @@ use crate::target::ReadError;
 use std::collections::HashMap;
 
 /// The most words: macros can double with every line.
-const MOST: usize = 1 << 20;
+pub(crate) const MOST: usize = 1 << 20;
 
 /// What a text is split with.
 struct Splitter<'a> {
@@ -16,6 +16,8 @@ struct Splitter<'a> {
     /// Where the line that is being read begins among the words.
     begin: usize,
     macros: HashMap<&'a str, Vec<Word<'a>>>,
+    /// How many words all macros were given.
+    held: usize,
 }
 
 /// Splits a text; macros are put in.
@@ -24,11 +26,12 @@ struct Splitter<'a> {
 /// A quote that is not closed, a macro that is not there.
 pub(super) fn split(text: &str) -> Result<Vec<Word<'_>>, ReadError> {
     let macros = HashMap::new();
-    let mut splitter = Splitter { rest: text, line: 1, words: Vec::new(), begin: 0, macros };
+    let mut splitter =
+        Splitter { rest: text, line: 1, words: Vec::new(), begin: 0, macros, held: 0 };
     splitter.skip_extras();
     while !splitter.rest.is_empty() {
         splitter.step()?;
-        if splitter.words.len() > MOST {
+        if splitter.words.len() + splitter.held > MOST {
             return Err(refuse(splitter.line, "the macros make too many words"));
         }
     }
@@ -110,6 +113,7 @@ impl<'a> Splitter<'a> {
                     }
                 }
             }
+            self.held += words.len();
             self.macros.insert(name.text, words);
             self.words.truncate(self.begin);
         } else {

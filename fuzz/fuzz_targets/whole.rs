@@ -1,0 +1,10 @@
+//! What a grown policy compiles to is proven and verified.
+#![no_main]
+
+#[path = "../bodies.rs"]
+#[allow(dead_code, reason = "each target runs one of them")]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bodies::whole(bytes);
+});

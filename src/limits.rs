@@ -1,0 +1,296 @@
+//! Every limit of the program, as data: what docs/limits.md is made from, and what tests reach.
+
+use crate::diag::{AROUND, ASKED, Code, LISTED, MOST, MOST_PLACES, MOST_TEXT};
+use crate::{near, pass, policy, source, target, verify};
+
+/// A size, a depth or a cost that is not exceeded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// Of what.
+    pub of: &'static str,
+    /// How much.
+    pub most: String,
+    /// What is printed where it is reached, or a part of it.
+    pub says: String,
+    /// The code of the message; none where something is only left out of what is printed.
+    pub code: Option<Code>,
+    /// The option that changes it.
+    pub option: Option<&'static str>,
+    /// Why it is there.
+    pub why: &'static str,
+}
+
+/// Gives every limit, in the order of the page.
+pub fn all() -> Vec<Limit> {
+    [files(), libraries(), sets(), artifacts(), listings(), reports()].concat()
+}
+
+fn limit(of: &'static str, most: String, says: String, code: Code, why: &'static str) -> Limit {
+    Limit { of, most, says, code: Some(code), option: None, why }
+}
+
+fn files() -> Vec<Limit> {
+    let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
+    let larger = |bytes: usize| format!("is larger than {}", mib(bytes));
+    let (yaml, list) = (policy::limits::MAX_YAML, policy::limits::MAX_LIST);
+    let depth = source::yaml::MAX_DEPTH;
+    let (name, text) = (policy::limits::NAME, policy::limits::TEXT);
+    vec![
+        limit(
+            "a policy, a library, a file of tests",
+            mib(yaml),
+            larger(yaml),
+            Code::FileNotRead,
+            "what is larger nobody can review",
+        ),
+        limit(
+            "a list of prefixes",
+            mib(list),
+            larger(list),
+            Code::FileNotRead,
+            "some millions of prefixes, more than any firewall loads",
+        ),
+        limit(
+            "lists and maps in each other",
+            depth.to_string(),
+            format!("lists and maps are nested deeper than {depth}"),
+            Code::YamlNotAccepted,
+            "what reads them calls itself",
+        ),
+        limit(
+            "a name",
+            format!("{name} characters"),
+            format!("characters, more than {name}"),
+            Code::BadName,
+            "names become names in firewalls",
+        ),
+        limit(
+            "a comment, description, owner or ticket",
+            format!("{text} characters"),
+            format!("characters, more than {text}"),
+            Code::UnsafeText,
+            "they are written into artifacts",
+        ),
+    ]
+}
+
+fn libraries() -> Vec<Limit> {
+    use policy::limits::{FUEL, FUEL_OF_ONE, LONGEST, MAX_CHAIN, MOST_MADE, MOST_VALUES};
+    vec![
+        limit(
+            "libraries that import each other in a chain",
+            MAX_CHAIN.to_string(),
+            format!("more than {MAX_CHAIN} libraries import each other in a chain"),
+            Code::BadImport,
+            "each is read while the one before waits",
+        ),
+        limit(
+            "what libraries expand to, those rules included that a `when` leaves out",
+            format!("{MOST_VALUES} values; a rule has about eight"),
+            format!("rule libraries expand to more than {MOST_VALUES} values"),
+            Code::Limit,
+            "libraries that use each other multiply",
+        ),
+        limit(
+            "a text with expressions",
+            format!("{LONGEST} bytes"),
+            format!("it has more than {LONGEST} bytes"),
+            Code::BadTemplate,
+            "what reads them calls itself",
+        ),
+        limit(
+            "the cost of one expression",
+            format!("{FUEL_OF_ONE}: one an instruction, one for 64 bytes"),
+            "engine ran out of fuel".to_owned(),
+            Code::BadTemplate,
+            "filters can go over long lists",
+        ),
+        limit(
+            "the cost of all expressions of a run",
+            FUEL.to_string(),
+            "the expressions of libraries cost more than a run may".to_owned(),
+            Code::Limit,
+            "a library may be used very often",
+        ),
+        limit(
+            "what an expression makes",
+            format!("{MOST_MADE} bytes"),
+            "it is too long".to_owned(),
+            Code::BadTemplate,
+            "it becomes part of each rule",
+        ),
+    ]
+}
+
+fn sets() -> Vec<Limit> {
+    let most = pass::resolve::MOST_BYTES >> 20;
+    let memory = Limit {
+        option: Some("`--proof-memory MIB`"),
+        ..limit(
+            "the memory of a proof, for each address family",
+            "1024 MiB".to_owned(),
+            "within its budget".to_owned(),
+            Code::NotProven,
+            "some rule lists have very many different parts",
+        )
+    };
+    vec![
+        limit(
+            "the sets that names and lists make, all together",
+            format!("{most} MiB"),
+            format!("the sets of this policy need more than {most} MiB"),
+            Code::Limit,
+            "each of many names may be another one and a little more",
+        ),
+        memory,
+    ]
+}
+
+fn artifacts() -> Vec<Limit> {
+    use target::render::{FUEL, LARGEST, LONGEST_TEMPLATE};
+    let (largest, longest) = (LARGEST >> 20, LONGEST_TEMPLATE >> 10);
+    vec![
+        limit(
+            "a file that is written",
+            format!("{largest} MiB"),
+            format!("would have more than {largest} MiB"),
+            Code::Limit,
+            "no firewall loads it in a sensible time",
+        ),
+        limit(
+            "a template of `--template-dir`",
+            format!("{longest} KiB"),
+            format!("it has more than {longest} KiB"),
+            Code::Template,
+            "what reads it calls itself",
+        ),
+        limit(
+            "the cost of all templates of `--template-dir` in a run",
+            FUEL.to_string(),
+            "costs more than the templates of a run may".to_owned(),
+            Code::Limit,
+            "loops in loops",
+        ),
+    ]
+}
+
+fn listings() -> Vec<Limit> {
+    use target::limits::{ANCHORS, DEFINED, DOCUMENT, JSON, MACROS};
+    let unclear = verify::UNCLEAR;
+    vec![
+        limit(
+            "tokens that `define` stands for in nftables",
+            DEFINED.to_string(),
+            "the definitions stand for too much".to_owned(),
+            Code::ListingNotRead,
+            "definitions of definitions double",
+        ),
+        limit(
+            "words that macros stand for in pf",
+            MACROS.to_string(),
+            "the macros make too many words".to_owned(),
+            Code::ListingNotRead,
+            "macros of macros double",
+        ),
+        limit(
+            "anchors in anchors of pf",
+            ANCHORS.to_string(),
+            format!("more than {ANCHORS} anchors deep"),
+            Code::ListingNotRead,
+            "what reads them calls itself",
+        ),
+        limit(
+            "nesting in an artifact of AWS",
+            DOCUMENT.to_string(),
+            "this is nested too deep".to_owned(),
+            Code::NotProven,
+            "what reads it calls itself",
+        ),
+        limit(
+            "nesting in what AWS's tools list",
+            JSON.to_string(),
+            "this is nested too deep".to_owned(),
+            Code::ListingNotRead,
+            "what reads it calls itself",
+        ),
+        Limit {
+            code: Some(Code::NotUnderstood),
+            ..report(
+                "lines of a firewall that are reported as not understood",
+                unclear.to_string(),
+                "lines more of".to_owned(),
+                "the rest is counted",
+            )
+        },
+    ]
+}
+
+fn report(of: &'static str, most: String, says: String, why: &'static str) -> Limit {
+    Limit { of, most, says, code: None, option: None, why }
+}
+
+fn reports() -> Vec<Limit> {
+    let (longest, compared) = (near::LONGEST, near::COMPARED);
+    vec![
+        report(
+            "diagnostics of one code",
+            MOST.to_string(),
+            "more of this kind are not shown".to_owned(),
+            "nobody reads more; JSON has how many there are of each code in `counts`",
+        ),
+        report(
+            "places of one diagnostic",
+            MOST_PLACES.to_string(),
+            "more places".to_owned(),
+            "the rest is counted",
+        ),
+        report(
+            "characters of a sentence",
+            MOST_TEXT.to_string(),
+            "…".to_owned(),
+            "names and keys can be as long as a file",
+        ),
+        report(
+            "bytes of a long line on each side of what is marked in it",
+            AROUND.to_string(),
+            "...".to_owned(),
+            "lines can be as long as a file",
+        ),
+        report(
+            "names that a sentence lists",
+            LISTED.to_string(),
+            " more".to_owned(),
+            "the rest is counted",
+        ),
+        report(
+            "diagnostics of one code that look for names that may have been meant",
+            format!("{ASKED}, of at most {longest} bytes, among {compared} of like letters"),
+            "a network with a similar name exists".to_owned(),
+            "each is compared with all names",
+        ),
+    ]
+}
+
+/// Writes the page on limits.
+pub fn document() -> String {
+    let mut page = String::from(
+        "# Limits\n\nNo input may take hours or all of the memory, so everything that could grow without \
+         end has a limit. This page is made from the program: do not edit it. A limit without a code only \
+         bounds what is printed.\n\n| of | at most | message | code | option | why |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    for limit in all() {
+        let code = limit
+            .code
+            .map_or_else(String::new, |code| format!("[`{code}`](diagnostics.md#{code})"));
+        page += &format!(
+            "| {} | {} | {} | {code} | {} | {} |\n",
+            limit.of,
+            limit.most,
+            limit.says,
+            limit.option.unwrap_or_default(),
+            limit.why
+        );
+    }
+    page
+}
