@@ -91,9 +91,8 @@ impl<'a> Networks<'a> {
                 let peers = Peers { set, ..include };
                 not_empty(peers, *span, "`except` takes away all that `include` gives", diags)
             }
-            NetworkExpr::File { prefixes, span } => {
-                let set = IpSet::from_prefixes(prefixes.iter().map(|prefix| prefix.value));
-                not_empty(set.into(), *span, "the file has no prefix", diags)
+            NetworkExpr::File { set, span } => {
+                not_empty(set.clone().into(), *span, "the file has no prefix", diags)
             }
             NetworkExpr::Feed { selector } => self.feed(selector, diags),
             NetworkExpr::Domains { names, fallback, .. } => {

@@ -4,8 +4,10 @@ use super::spell::ip;
 use super::words::Names;
 use crate::ir::Origin;
 use crate::net::{Family, IpSet, Ipv4Set, Ipv6Set};
+use crate::target::lines::Lines;
 use ipnet::IpNet;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
+use std::fmt::Write;
 
 /// A named set as the template prints it.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -18,7 +20,7 @@ pub(super) struct Set {
     /// Whether an element can be a prefix or a range.
     pub(super) interval: bool,
     /// Its elements, sorted and disjoint, a line each; for concatenations with the rules behind it.
-    pub(super) lines: Vec<String>,
+    pub(super) lines: Lines,
 }
 
 /// Which address of a packet.
@@ -44,7 +46,8 @@ impl Side {
 #[derive(Default)]
 pub(super) struct Pool {
     sets: Vec<Set>,
-    by_content: HashMap<(Family, IpSet), usize>,
+    /// Each set is of one family.
+    by_content: FxHashMap<IpSet, usize>,
     names: Names,
 }
 
@@ -64,23 +67,25 @@ impl Pool {
         origins: &[Origin],
     ) -> String {
         let set = set.only(family);
-        let ranges = set.v4.ranges().len() + set.v6.ranges().len();
         if set == IpSet::family(family) {
             return String::new();
         }
         let header = format!("{} {}", ip(family), side.field());
-        let list = prefixes(&set);
-        if ranges <= MOST_COMPLEMENTED && list.len() > 1 {
-            let rest = IpSet::family(family).difference(&set);
-            let others = prefixes(&rest);
-            if others.len() * 2 <= list.len() {
-                return format!(
-                    "{header} != {}",
-                    self.operand(family, "not_", side, &rest, others, origins)
-                );
-            }
+        // A set that is known was written as it is: its complement takes more.
+        match self.known(&set) {
+            Some(name) => format!("{header} {name}"),
+            None => match shorter_complement(family, &set) {
+                Some(rest) => {
+                    format!("{header} != {}", self.operand(family, "not_", side, rest, origins))
+                }
+                None => format!("{header} {}", self.operand(family, "", side, set, origins)),
+            },
         }
-        format!("{header} {}", self.operand(family, "", side, &set, list, origins))
+    }
+
+    fn known(&self, set: &IpSet) -> Option<String> {
+        let at = self.by_content.get(set)?;
+        self.sets.get(*at).map(|known| format!("@{}", known.name))
     }
 
     fn operand(
@@ -88,26 +93,33 @@ impl Pool {
         family: Family,
         not: &str,
         side: Side,
-        set: &IpSet,
-        mut list: Vec<String>,
+        set: IpSet,
         origins: &[Origin],
     ) -> String {
-        if list.len() == 1 {
-            return list.swap_remove(0);
+        if let Some(one) = only_prefix(&set) {
+            return prefix(one);
         }
-        let key = (family, set.clone());
-        if let Some(known) = self.by_content.get(&key).and_then(|at| self.sets.get(*at)) {
-            return format!("@{}", known.name);
+        if let Some(name) = self.known(&set) {
+            return name;
         }
         let rule = origins.first().map_or("set", |origin| origin.rule.as_str());
         let side = if side == Side::Source { "src" } else { "dst" };
         let name = self.names.unique(rule, &format!("{not}{side}_{}", version(family)));
-        self.by_content.insert(key, self.sets.len());
+        let mut lines = Lines::default();
+        let mut interval = false;
+        for net in set.prefixes() {
+            interval |= net.prefix_len() < net.max_prefix_len();
+            lines.push(|line| {
+                push_prefix(line, net);
+                line.push(',');
+            });
+        }
+        self.by_content.insert(set, self.sets.len());
         self.sets.push(Set {
             name: name.clone(),
             kind: address_type(family).to_owned(),
-            interval: list.iter().any(|prefix| prefix.contains('/')),
-            lines: list.into_iter().map(|prefix| prefix + ",").collect(),
+            interval,
+            lines,
         });
         format!("@{name}")
     }
@@ -119,7 +131,7 @@ impl Pool {
         family: Family,
         kind: String,
         interval: bool,
-        lines: Vec<String>,
+        lines: Lines,
     ) -> String {
         let name = self.names.unique(from, version(family));
         self.sets.push(Set { name: name.clone(), kind, interval, lines });
@@ -147,14 +159,38 @@ fn version(family: Family) -> &'static str {
     }
 }
 
-/// Writes the prefixes of a set of one family: a host without its length, as nft lists it.
-fn prefixes(set: &IpSet) -> Vec<String> {
-    set.prefixes().map(prefix).collect()
-}
-
 /// Writes a prefix; a host without its length, as nft lists it.
 pub(super) fn prefix(net: IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+    let mut text = String::new();
+    push_prefix(&mut text, net);
+    text
+}
+
+/// The same, at the end of a text.
+pub(super) fn push_prefix(text: &mut String, net: IpNet) {
+    // Writing to a text cannot fail.
+    let _ = match net.prefix_len() == net.max_prefix_len() {
+        true => write!(text, "{}", net.addr()),
+        false => write!(text, "{net}"),
+    };
+}
+
+/// Gives the prefix of a set that has just one.
+fn only_prefix(set: &IpSet) -> Option<IpNet> {
+    let mut few = set.prefixes();
+    few.next().filter(|_| few.next().is_none())
+}
+
+/// Gives the other addresses of the family where they take at most half as many prefixes as a set.
+fn shorter_complement(family: Family, set: &IpSet) -> Option<IpSet> {
+    let ranges = set.v4.ranges().len() + set.v6.ranges().len();
+    if ranges > MOST_COMPLEMENTED {
+        return None;
+    }
+    let most = set.prefixes().count() / 2;
+    let rest = IpSet::family(family).difference(set);
+    // Counting stops where it is clear; a set is not empty, so neither is one that takes more.
+    (rest.prefixes().take(most + 1).count() <= most).then_some(rest)
 }
 
 /// Makes a set of one family from inclusive ranges in 128 bits.

@@ -8,7 +8,7 @@ use crate::net::protocol;
 use crate::proof::Program;
 use crate::proof::program::{self, Clause, Match, Place, Ranges, Then};
 use crate::target::ReadError;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 type Result<T> = std::result::Result<T, ReadError>;
 
@@ -23,9 +23,24 @@ pub(super) fn program(placement: &Placement, table: &Table<'_>) -> Result<Progra
         }
         program.chains.push(program::Chain { name: chain.name.text.to_owned(), clauses });
     }
+    unused(table)?;
     program.bases = hooks::bases(table)?;
     hooks::check(table, &program)?;
     Ok(program)
+}
+
+/// Holds the elements of joined sets that no rule uses against the syntax: nothing goes unread.
+fn unused(table: &Table<'_>) -> Result<()> {
+    let statements = table.chains.iter().flat_map(|chain| &chain.rules);
+    let used = statements.flat_map(|rule| &rule.statements).filter_map(|one| match one {
+        Statement::Match { values: Values::Named(name), .. } => Some(name.text),
+        _ => None,
+    });
+    let used: HashSet<_> = used.collect();
+    let joined = table.sets.iter().filter(|set| set.types.len() > 1);
+    joined.filter(|set| !used.contains(set.name.text)).try_for_each(|set| {
+        set.elements.map_or(Ok(()), |list| list.each(set.types.len(), |_| Ok(())))
+    })
 }
 
 /// The names of a table.
@@ -42,7 +57,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         for set in &table.sets {
             // Sets of joined values are read where they are used.
             let one = match set.types.as_slice() {
-                [kind] => Some(elements(*kind, &set.values, set.interval)?),
+                [kind] => Some(elements(*kind, set.elements.as_ref(), set.interval)?),
                 _ => None,
             };
             if sets.insert(set.name.text, (set, one)).is_some() {
@@ -212,8 +227,9 @@ impl<'t, 'a> Reader<'t, 'a> {
             let reason = format!("the set `{}` is of another type", name.text);
             return Err(refuse(name.line, reason));
         }
-        let mut all = Vec::with_capacity(set.values.len() / fields.len().max(1));
-        for words in set.values.chunks(fields.len().max(1)) {
+        let mut all = Vec::new();
+        let Some(list) = &set.elements else { return Ok(all) };
+        list.each(fields.len(), |words| {
             let mut when = Vec::with_capacity(fields.len());
             for ((field, kind), word) in fields.iter().zip(&kinds).zip(words) {
                 let value = element(*kind, *word, set.interval)?;
@@ -221,7 +237,8 @@ impl<'t, 'a> Reader<'t, 'a> {
             }
             headers.elements |= fields.iter().any(any_header) && !with_ports(&when);
             all.push(when);
-        }
+            Ok(())
+        })?;
         Ok(all)
     }
 }
