@@ -51,7 +51,7 @@ impl<'a> Files<'a> {
     ) -> Option<FileId> {
         let bytes = match builtin::text(path) {
             Some(text) => Ok(text.as_bytes().to_vec()),
-            None => self.loader.read(path),
+            None => phase("  files", || self.loader.read(path)),
         };
         let message = match bytes {
             Err(reason) => format!("cannot read `{path}`: {reason}"),

@@ -80,3 +80,23 @@ impl fmt::Debug for Lines {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_has_a_list_of_texts() {
+        let mut lines = Lines::default();
+        ["a", "", "é,"].map(|text| lines.push(|line| line.push_str(text)));
+        let render = |template: &str| {
+            minijinja::Environment::new()
+                .render_str(template, minijinja::context! { lines })
+                .expect(template)
+        };
+        assert_eq!(render("{% for line in lines %}<{{ line }}>{% endfor %}"), "<a><><é,>");
+        assert_eq!(render("{{ lines | length }}{{ lines[2] }}{{ lines | first }}"), "3é,a");
+        assert_eq!(format!("{lines:?}"), r#"["a", "", "é,"]"#);
+        assert_eq!(serde_json::to_string(&lines).expect("JSON"), r#"["a","","é,"]"#);
+    }
+}

@@ -190,6 +190,7 @@ fn join(alphabet: &Alphabet, items: &Value, separator: &str) -> Result<Value, Er
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::lines::Lines;
 
     fn safe(c: char) -> bool {
         c.is_ascii_alphanumeric() || c == ' '
@@ -211,6 +212,18 @@ mod tests {
         let fine =
             render("{{ x }}{{ [1, x] | join(\"\\n\") }}\n", serde_json::json!({ "x": "a b" }));
         assert_eq!(fine.expect("safe"), "a b1\na b\n");
+    }
+
+    #[test]
+    fn each_of_many_lines_is_checked_and_the_one_at_fault_is_shown() {
+        let lines = |texts: &[&str]| {
+            let mut lines = Lines::default();
+            texts.iter().for_each(|text| lines.push(|line| line.push_str(text)));
+            render("{{ x | join(';\n') }}", std::collections::BTreeMap::from([("x", lines)]))
+        };
+        assert_eq!(lines(&["a", "", "b c"]).expect("safe"), "a;\n;\nb c");
+        let fault = lines(&["a", "b\n", "c"]).expect_err("a line break");
+        assert!(fault.message.contains("'\\n' in `b\n` is not safe"), "{}", fault.message);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::{Feeds, Selector};
 use crate::net::IpSet;
 use crate::policy::ast::{NetworkExpr, Policy, Spanned};
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 /// Who is meant: addresses, and domain names that no pass resolves.
 #[derive(Clone, Default, Debug)]
@@ -36,12 +36,12 @@ enum Known {
 pub(super) struct Networks<'a> {
     policy: &'a Policy,
     feeds: &'a Feeds,
-    known: BTreeMap<&'a str, Known>,
+    known: FxHashMap<&'a str, Known>,
 }
 
 impl<'a> Networks<'a> {
     pub(super) fn new(policy: &'a Policy, feeds: &'a Feeds) -> Self {
-        Networks { policy, feeds, known: BTreeMap::new() }
+        Networks { policy, feeds, known: FxHashMap::default() }
     }
 
     /// Resolves every network of the policy's own file, so that faults of unused ones are found.
@@ -119,27 +119,27 @@ impl<'a> Networks<'a> {
     }
 
     fn name(&mut self, name: &Spanned<String>, diags: &mut Diags) -> Option<Peers> {
+        let known = self.known.get(name.value.as_str());
+        if let Some(Known::Done(peers)) = known {
+            return peers.clone();
+        }
+        let open = known.is_some();
         let Some((key, network)) = self.policy.networks.get_key_value(&name.value) else {
             diags.push(unknown("network", name, self.policy.networks.keys()));
             return None;
         };
-        match self.known.get(key.as_str()) {
-            Some(Known::Done(peers)) => peers.clone(),
-            Some(Known::Open) => {
-                let message = format!("network `{}` is made of itself", written(key));
-                let diagnostic = Diagnostic::new(Code::Cycle, message);
-                diags.push(
-                    diagnostic.at(name.span, "leads back here").at(network.name, "declared here"),
-                );
-                None
-            }
-            None => {
-                self.known.insert(key, Known::Open);
-                let peers = self.peers(&network.is, diags);
-                self.known.insert(key, Known::Done(peers.clone()));
-                peers
-            }
+        if open {
+            let message = format!("network `{}` is made of itself", written(key));
+            let diagnostic = Diagnostic::new(Code::Cycle, message);
+            diags.push(
+                diagnostic.at(name.span, "leads back here").at(network.name, "declared here"),
+            );
+            return None;
         }
+        self.known.insert(key, Known::Open);
+        let peers = self.peers(&network.is, diags);
+        self.known.insert(key, Known::Done(peers.clone()));
+        peers
     }
 
     fn feed(&self, selector: &Spanned<Selector>, diags: &mut Diags) -> Option<Peers> {

@@ -4,12 +4,12 @@ use super::cells::Cell;
 use super::group::{Class, Key};
 use super::pieces::{Piece, Verdict};
 use super::prefixes::{Prefix, width};
-use super::sets::{Pool, Side, address_type, of_range, push_prefix};
+use super::sets::{Pool, Side, address_type, of_range};
 use super::spell::{hop_limit, ip, l4, protocol, protocol_set, push_range, words};
 use super::words::push_safe;
 use crate::ir::L4;
 use crate::ir::packet::TcpFlags;
-use crate::net::{Family, PortSet, ProtocolSet};
+use crate::net::{Family, PortSet, ProtocolSet, push_prefix};
 use crate::target::lines::Lines;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -35,10 +35,14 @@ pub(super) fn matches(
     pieces: &[Piece<'_>],
 ) -> String {
     let destination_first = spread(cells, |c| c.destination) < spread(cells, |c| c.source);
-    cells.sort_unstable_by_key(|c| {
-        let sides =
-            if destination_first { (c.destination, c.source) } else { (c.source, c.destination) };
-        (sides, c.protocol, c.source_port, c.destination_port)
+    cells.sort_unstable_by(|a, b| {
+        let sides = if destination_first {
+            (a.destination, a.source).cmp(&(b.destination, b.source))
+        } else {
+            (a.source, a.destination).cmp(&(b.source, b.destination))
+        };
+        let above = |c: &Cell| (c.protocol, c.source_port, c.destination_port);
+        sides.then_with(|| above(a).cmp(&above(b)))
     });
     let addresses = fixed_addresses(pool, key, cells, pieces);
     let levels = fixed_l4(key, cells);
@@ -130,13 +134,13 @@ fn fields(key: &Key, cells: &[Cell], destination_first: bool) -> Vec<Field> {
     let source = Field {
         name: format!("{header} saddr"),
         kind,
-        write: |text, family, cell| push_prefix(text, net(family, cell.source)),
+        write: |text, family, cell| push_prefix(text, net(family, cell.source), true),
         wide: |family, cell| cell.source.length < width(family),
     };
     let destination = Field {
         name: format!("{header} daddr"),
         kind,
-        write: |text, family, cell| push_prefix(text, net(family, cell.destination)),
+        write: |text, family, cell| push_prefix(text, net(family, cell.destination), true),
         wide: |family, cell| cell.destination.length < width(family),
     };
     let source = (!same(cells, |c| c.source), source);

@@ -57,7 +57,7 @@ fn split_lines(text: &str, hand: Hand) -> Result<Vec<Token<'_>>, ReadError> {
     let (mut rest, mut number) = (Some(text), 0);
     while let Some(text) = rest {
         number += 1;
-        let line = text.split('\n').next().unwrap_or_default();
+        let line = first_line(text);
         rest = text.get(line.len() + 1..);
         let joined = hand == Hand::Any && line.ends_with('\\') && !line.contains('#');
         let line = line.strip_suffix('\\').filter(|_| joined).unwrap_or(line);
@@ -95,6 +95,12 @@ fn closing_brace(text: &str) -> usize {
     text.len()
 }
 
+/// Gives a text up to its first line break: most lines are too short for a search by words.
+pub(super) fn first_line(text: &str) -> &str {
+    let end = text.bytes().position(|b| b == b'\n').unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
 /// Splits one line of a text of ours.
 pub(super) fn line<'a>(
     text: &'a str,
@@ -122,7 +128,8 @@ fn split<'a>(
 ) -> Result<Option<usize>, ReadError> {
     let mut rest = text;
     loop {
-        rest = rest.trim_start_matches([' ', '\t']);
+        let blanks = rest.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        rest = rest.get(blanks..).unwrap_or_default();
         if hand == Hand::Any {
             rest = rest.trim_start();
             // A match of xtables that nft has no words for; some versions list it so, in a rule's middle.
@@ -198,6 +205,9 @@ fn token(rest: &str, line: usize, hand: Hand) -> Result<(Kind<'_>, usize), ReadE
 }
 
 fn symbol(rest: &str, hand: Hand) -> Option<&'static str> {
+    if rest.starts_with(',') {
+        return Some(",");
+    }
     let foreign = FOREIGN.iter().filter(|_| hand == Hand::Any);
     SYMBOLS.iter().chain(foreign).copied().find(|symbol| rest.starts_with(symbol))
 }

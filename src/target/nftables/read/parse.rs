@@ -54,9 +54,13 @@ impl<'a> Elements<'a> {
     ) -> Result<()> {
         let (mut tokens, mut values) = (Vec::new(), Vec::with_capacity(arity));
         let (mut some, mut more) = (false, true);
-        for (number, line) in self.text.split('\n').enumerate() {
+        let (mut rest, mut number) = (Some(self.text), self.line);
+        while let Some(text) = rest {
+            let line = lex::first_line(text);
+            rest = text.get(line.len() + 1..);
             tokens.clear();
-            lex::line(line, self.line + number, &mut tokens)?;
+            lex::line(line, number, &mut tokens)?;
+            number += 1;
             let mut cursor = Cursor { tokens: &tokens, at: 0 };
             while cursor.peek().is_some() {
                 if !more {

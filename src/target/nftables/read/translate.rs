@@ -227,20 +227,50 @@ impl<'t, 'a> Reader<'t, 'a> {
             let reason = format!("the set `{}` is of another type", name.text);
             return Err(refuse(name.line, reason));
         }
-        let mut all = Vec::new();
+        let mut all: Vec<Vec<Match>> = Vec::new();
         let Some(list) = &set.elements else { return Ok(all) };
+        let mut before: Vec<&str> = Vec::new();
         list.each(fields.len(), |words| {
-            let mut when = Vec::with_capacity(fields.len());
-            for ((field, kind), word) in fields.iter().zip(&kinds).zip(words) {
-                let value = element(*kind, *word, set.interval)?;
-                when.extend(value.matching(bare(*field)).unwrap_or_default());
+            let value = |at: usize| -> Result<Vec<Match>> {
+                let value = element(kinds[at], words[at], set.interval)?;
+                Ok(value.matching(bare(fields[at])).unwrap_or_default())
+            };
+            let last = words.len() - 1;
+            let first = words.iter().take(last).map(|word| word.text);
+            // Elements that differ in their last value alone are one product.
+            if let Some(known) = all.last_mut().and_then(|when| when.last_mut())
+                && first.clone().eq(before.iter().copied())
+                && let [more] = value(last)?.as_slice()
+                && widen(known, more)
+            {
+                return Ok(());
             }
-            headers.elements |= fields.iter().any(any_header) && !with_ports(&when);
+            before.clear();
+            before.extend(first);
+            let mut when = Vec::with_capacity(fields.len());
+            for at in 0..=last {
+                when.extend(value(at)?);
+            }
             all.push(when);
             Ok(())
         })?;
+        headers.elements |=
+            fields.iter().any(any_header) && !all.iter().all(|when| with_ports(when));
         Ok(all)
     }
+}
+
+/// Adds the values of a match to another one on the same field; false when it is of another.
+fn widen(one: &mut Match, more: &Match) -> bool {
+    match (one, more) {
+        (Match::Source4(one), Match::Source4(more)) => one.extend(more),
+        (Match::Source6(one), Match::Source6(more)) => one.extend(more),
+        (Match::Destination4(one), Match::Destination4(more)) => one.extend(more),
+        (Match::Destination6(one), Match::Destination6(more)) => one.extend(more),
+        (Match::Field(of, one), Match::Field(other, more)) if of == other => one.extend(more),
+        _ => return false,
+    }
+    true
 }
 
 /// The protocol that a field implies, which is the same for all elements of a set.

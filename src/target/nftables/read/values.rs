@@ -110,18 +110,20 @@ fn split<A: FromStr + Copy, N, T: Ord>(
     each(&mut |word| {
         let bad = || refuse(word.line, format!("`{}` is not an address or prefix here", word.text));
         let address = |text: &str| text.parse::<A>().map_err(|_| bad());
-        if let Some((low, high)) = word.text.split_once('-') {
-            let (low, high) = (bits(address(low)?), bits(address(high)?));
+        let mark = word.text.bytes().position(|b| matches!(b, b'-' | b'/'));
+        let (text, rest) = word.text.split_at(mark.unwrap_or(word.text.len()));
+        if let Some(high) = rest.strip_prefix('-') {
+            let (low, high) = (bits(address(text)?), bits(address(high)?));
             if low > high || !interval {
                 return Err(bad());
             }
             ranges.push((low, high));
             return Ok(());
         }
-        let (text, length) = match word.text.split_once('/') {
-            Some((text, length)) if interval => (text, decimal(length).ok_or_else(bad)?),
+        let length = match rest.strip_prefix('/') {
+            Some(length) if interval => decimal(length).ok_or_else(bad)?,
             Some(_) => return Err(bad()),
-            None => (word.text, most.into()),
+            None => most.into(),
         };
         let length = u8::try_from(length).map_err(|_| bad())?;
         nets.push(net(address(text)?, length).ok_or_else(bad)?);
