@@ -129,7 +129,7 @@ fn sets() -> Vec<Limit> {
         ..limit(
             "the memory of a proof, for each address family",
             "1024 MiB".to_owned(),
-            "within its budget".to_owned(),
+            "the proof did not end within".to_owned(),
             Code::NotProven,
             "some rule lists have very many different parts",
         )

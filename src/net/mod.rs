@@ -12,7 +12,7 @@ mod ranges;
 
 pub use addresses::{Family, IpSet};
 pub use fit::fit;
-pub use prefix::{PrefixError, parse_address, parse_prefix};
+pub use prefix::{PrefixError, parse_address, parse_prefix, push_prefix};
 pub use ranges::{RangeSet, Scalar};
 
 /// A set of TCP, UDP or SCTP ports; for ICMP, of [type and code words](icmp::word).

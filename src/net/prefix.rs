@@ -1,7 +1,7 @@
 //! Strict parsing of addresses and prefixes.
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Why a text is not an address or a prefix.
@@ -81,12 +81,49 @@ impl PrefixError {
     }
 }
 
+/// Writes a prefix at the end of a text; a host without its length, where `hosts` says so. What `Display`
+/// writes, for lists of a million.
+pub fn push_prefix(text: &mut String, net: IpNet, hosts: bool) {
+    match net.addr() {
+        IpAddr::V4(address) => {
+            for (at, octet) in address.octets().into_iter().enumerate() {
+                if at > 0 {
+                    text.push('.');
+                }
+                push_decimal(text, octet);
+            }
+        }
+        // Writing to a text cannot fail.
+        IpAddr::V6(address) => drop(write!(text, "{address}")),
+    }
+    if !hosts || net.prefix_len() < net.max_prefix_len() {
+        text.push('/');
+        push_decimal(text, net.prefix_len());
+    }
+}
+
+fn push_decimal(text: &mut String, number: u8) {
+    if number >= 100 {
+        text.push(char::from(b'0' + number / 100));
+    }
+    if number >= 10 {
+        text.push(char::from(b'0' + number / 10 % 10));
+    }
+    text.push(char::from(b'0' + number % 10));
+}
+
+/// Takes a text apart at the first byte that is one of ASCII: `str::split_once`, for texts of few bytes.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|b| b == byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// Parses one address; leading zeros, zones and v4-mapped addresses are refused.
 ///
 /// # Errors
 /// [`PrefixError`], with what to write instead where that is known.
 pub fn parse_address(text: &str) -> Result<IpAddr, PrefixError> {
-    if text.contains('%') {
+    if text.bytes().any(|b| b == b'%') {
         return Err(PrefixError::Zone(text.to_owned()));
     }
     let address: IpAddr = text.parse().map_err(|_| {
@@ -117,7 +154,7 @@ fn mapped(address: Ipv6Addr) -> Option<IpAddr> {
 /// # Errors
 /// [`PrefixError`]; host bits are refused, never cleared in silence.
 pub fn parse_prefix(text: &str) -> Result<IpNet, PrefixError> {
-    let (address, length) = match text.split_once('/') {
+    let (address, length) = match split_at_byte(text, b'/') {
         Some((address, length)) => (parse_address(address)?, Some(length)),
         None => (parse_address(text)?, None),
     };
@@ -154,6 +191,7 @@ fn parse_length(digits: &str, most: u8) -> Result<u8, PrefixError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn what_is_a_prefix_is_read() {
@@ -162,6 +200,23 @@ mod tests {
         }
         assert_eq!(parse_prefix("192.0.2.1").expect("host").to_string(), "192.0.2.1/32");
         assert_eq!(parse_prefix("2001:db8::1").expect("host").to_string(), "2001:db8::1/128");
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_are_written_as_others_write_them(v4: u32, v6: u128, length in 0u8..=128) {
+            let v4 = Ipv4Net::new(v4.into(), length.min(32)).expect("a length");
+            let v6 = Ipv6Net::new(v6.into(), length).expect("a length");
+            for net in [IpNet::V4(v4), IpNet::V6(v6)] {
+                let (mut whole, mut short) = ("x".to_owned(), "x".to_owned());
+                push_prefix(&mut whole, net, false);
+                push_prefix(&mut short, net, true);
+                prop_assert_eq!(&whole, &format!("x{net}"));
+                let host = net.prefix_len() == net.max_prefix_len();
+                let wanted = if host { format!("x{}", net.addr()) } else { whole };
+                prop_assert_eq!(short, wanted);
+            }
+        }
     }
 
     #[test]

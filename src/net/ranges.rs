@@ -61,7 +61,8 @@ pub struct RangeSet<T>(Arc<[(T, T)]>);
 impl<T: Scalar> RangeSet<T> {
     /// Makes the set with no element.
     pub fn empty() -> Self {
-        RangeSet(Arc::from([]))
+        // The standard library shares one allocation among the empty ones.
+        RangeSet(Arc::default())
     }
 
     /// Makes the set of every value: what a policy calls `any`.

@@ -3,8 +3,9 @@
 use crate::ir::L4;
 use crate::ir::packet::Rule;
 use crate::net::{IpSet, PortSet, ProtocolSet};
-use rustc_hash::FxHashMap;
-use std::hash::Hash;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash};
 
 /// Merges rules of a first-match list without changing what it decides.
 ///
@@ -109,37 +110,114 @@ fn by_protocol(run: Vec<Rule>) -> Vec<Rule> {
 fn group<K: Hash + Eq, T>(
     run: Vec<Rule>,
     key: impl Fn(&Rule) -> K,
-    union: impl Fn(&[Rule]) -> T,
+    union: impl Fn(&[&Rule]) -> T,
     set: impl Fn(&mut Rule, T),
 ) -> Vec<Rule> {
-    let mut groups: Vec<Vec<Rule>> = Vec::with_capacity(run.len());
-    let mut at = FxHashMap::default();
-    for rule in run {
-        let beside = (key(&rule), rule.tcp_flags, rule.hop_limit, rule.log.clone());
-        let index = *at.entry(beside).or_insert(groups.len());
-        match groups.get_mut(index) {
-            Some(group) => group.push(rule),
-            None => groups.push(vec![rule]),
+    let hash = |r: &Rule| FxBuildHasher.hash_one((key(r), r.tcp_flags, r.hop_limit, &r.log));
+    let twins = twins(&run.iter().map(hash).collect::<Vec<_>>());
+    // Most turns unite nothing.
+    if !twins.contains(&true) {
+        return run;
+    }
+    let mut firsts: Vec<Rule> = Vec::with_capacity(run.len());
+    let mut further: BTreeMap<usize, Vec<Rule>> = BTreeMap::new();
+    let mut known = FxHashMap::default();
+    for (rule, twin) in run.into_iter().zip(twins) {
+        let next = firsts.len();
+        let beside = |r: &Rule| (key(r), r.tcp_flags, r.hop_limit, r.log.clone());
+        let at = if twin { *known.entry(beside(&rule)).or_insert(next) } else { next };
+        if at == next { firsts.push(rule) } else { further.entry(at).or_default().push(rule) }
+    }
+    for (at, others) in further {
+        if let Some(first) = firsts.get_mut(at) {
+            one(first, others, &union, &set);
         }
     }
-    groups.into_iter().filter_map(|group| one(group, &union, &set)).collect()
+    firsts
+}
+
+/// Tells of each hash whether it occurs again: only then can a key be equal to another.
+fn twins(hashes: &[u64]) -> Vec<bool> {
+    let mut sorted = hashes.to_vec();
+    sorted.sort_unstable();
+    let repeated = sorted.windows(2).filter(|pair| pair.first() == pair.last());
+    let repeated: FxHashSet<_> = repeated.filter_map(|pair| pair.first().copied()).collect();
+    hashes.iter().map(|hash| repeated.contains(hash)).collect()
 }
 
 fn one<T>(
-    mut group: Vec<Rule>,
-    union: impl Fn(&[Rule]) -> T,
+    first: &mut Rule,
+    mut others: Vec<Rule>,
+    union: impl Fn(&[&Rule]) -> T,
     set: impl Fn(&mut Rule, T),
-) -> Option<Rule> {
-    if group.len() < 2 {
-        return group.pop();
+) {
+    let all: Vec<_> = std::iter::once(&*first).chain(&others).collect();
+    let united = union(&all);
+    first.origins.extend(others.iter_mut().flat_map(|r| std::mem::take(&mut r.origins)));
+    first.origins.sort_by(|a, b| (a.index, a).cmp(&(b.index, b)));
+    first.origins.dedup();
+    set(first, united);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::packet::{HopLimit, TcpFlags};
+    use crate::ir::{Action, Log, Origin, OriginKind};
+    use crate::net::{Ipv4Set, Ipv6Set};
+    use proptest::prelude::*;
+
+    /// The same by comparing every two keys: what `group` must do.
+    fn by_pairs(run: Vec<Rule>) -> Vec<Rule> {
+        let same = |a: &Rule, b: &Rule| {
+            a.source == b.source
+                && a.l4 == b.l4
+                && a.tcp_flags == b.tcp_flags
+                && a.hop_limit == b.hop_limit
+                && a.log == b.log
+        };
+        let mut firsts: Vec<Rule> = Vec::new();
+        for rule in run {
+            match firsts.iter_mut().find(|first| same(first, &rule)) {
+                None => firsts.push(rule),
+                Some(first) => {
+                    first.destination = first.destination.union(&rule.destination);
+                    first.origins.extend(rule.origins);
+                    first.origins.sort_by(|a, b| (a.index, a).cmp(&(b.index, b)));
+                    first.origins.dedup();
+                }
+            }
+        }
+        firsts
     }
-    let united = union(&group);
-    let mut origins: Vec<_> =
-        group.iter_mut().flat_map(|r| std::mem::take(&mut r.origins)).collect();
-    origins.sort_by(|a, b| (a.index, a).cmp(&(b.index, b)));
-    origins.dedup();
-    let mut rule = group.swap_remove(0);
-    rule.origins = origins;
-    set(&mut rule, united);
-    Some(rule)
+
+    fn rule() -> impl Strategy<Value = Rule> {
+        (0u32..3, 0u32..4, 0u8..2, any::<bool>(), any::<bool>(), 0usize..6).prop_map(
+            |(source, destination, protocol, flags, log, origin)| {
+                let one = |low| IpSet { v4: Ipv4Set::range(low, low), v6: Ipv6Set::empty() };
+                let kind = OriginKind::Policy;
+                let origin =
+                    Origin { index: Some(origin), ..Origin::new(kind, origin.to_string()) };
+                Rule {
+                    tcp_flags: if flags { TcpFlags::AckOrRst } else { TcpFlags::Any },
+                    hop_limit: HopLimit::Any,
+                    log: log.then(|| Log { prefix: "x".to_owned(), limit: None }),
+                    action: Action::Allow,
+                    ..Rule::allow(
+                        one(source),
+                        one(destination * 2),
+                        L4::protocols(ProtocolSet::one(protocol)),
+                        origin,
+                    )
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn equal_keys_unite_as_by_comparing_every_two(run in proptest::collection::vec(rule(), 0..40)) {
+            prop_assert_eq!(by_destination(run.clone()), by_pairs(run));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::diag::{Code, Severity};
 use crate::feed::Selector;
 use crate::ir::flow::Defaults;
 use crate::ir::{Action, Baseline, Direction, Log};
-use crate::net::PortSet;
+use crate::net::{IpSet, PortSet};
 use crate::source::Span;
 use crate::target::Spec;
 use ipnet::IpNet;
@@ -83,10 +83,10 @@ pub enum NetworkExpr {
         /// The whole map.
         span: Span,
     },
-    /// Prefixes from a file, already read: each with its place in that file.
+    /// Prefixes from a file, already read.
     File {
-        /// In the order of the file.
-        prefixes: Vec<Spanned<IpNet>>,
+        /// The addresses: there can be a million prefixes, and each was held against its place already.
+        set: IpSet,
         /// Where the policy names the file.
         span: Span,
     },

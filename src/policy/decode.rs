@@ -23,9 +23,8 @@ use super::raw;
 use crate::diag::{Code, Diagnostic, Diags, suggestion};
 use crate::ir::flow::Defaults;
 use crate::ir::{Action, Baseline};
-use crate::net::PortSet;
+use crate::net::{IpSet, PortSet};
 use crate::source::Span;
-use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which names an expression can use, and what they are called in the policy's tables.
@@ -99,7 +98,7 @@ impl Context<'_> {
         Some(Spanned { value: format!("{}{name}", scope.prefix), span })
     }
 
-    fn prefixes(&mut self, path: &str, node: Node<'_>) -> Option<Vec<Spanned<IpNet>>> {
+    fn prefixes(&mut self, path: &str, node: Node<'_>) -> Option<IpSet> {
         self.files.prefixes(path, node.span(), self.diags)
     }
 }

@@ -70,14 +70,14 @@ impl<'a> Node<'a> {
             let at = self.spans.member(self.at, key).unwrap_or(self.at);
             return map.get(key).map(|value| Node { value, spans: self.spans, at });
         }
-        let (i, (_, value)) = map.iter().enumerate().find(|(_, (k, _))| k.as_str() == Some(key))?;
-        Some(Node { value, spans: self.spans, at: self.place(i, key) })
+        let mut members = map.iter().zip(self.places());
+        let ((_, value), at) = members.find(|((k, _), _)| k.as_str() == Some(key))?;
+        Some(Node { value, spans: self.spans, at: self.place(at, key) })
     }
 
-    /// Gives the place of a map's member by its number and key. A value that an expression made can have
-    /// fewer members than the text, or stand where the text has no map.
-    fn place(self, number: usize, key: &str) -> NodeId {
-        let same = self.spans.item(self.at, number);
+    /// Gives the place of a map's member: the one of the same number, if it has the key. A value that an
+    /// expression made can have fewer members than the text, or stand where the text has no map.
+    fn place(self, same: Option<NodeId>, key: &str) -> NodeId {
         let same = same.filter(|at| self.spans.name(*at) == Some(key));
         same.or_else(|| self.spans.member(self.at, key)).unwrap_or(self.at)
     }
@@ -90,20 +90,26 @@ impl<'a> Node<'a> {
     /// Gives the items of a list, those left out whose value was refused.
     pub(super) fn items(self) -> impl Iterator<Item = Node<'a>> {
         let items = self.value.as_sequence().map_or(&[][..], Vec::as_slice);
-        items.iter().enumerate().filter(|(_, value)| !value.is_null()).map(move |(i, value)| Node {
+        let placed = items.iter().zip(self.places());
+        placed.filter(|(value, _)| !value.is_null()).map(move |(value, at)| Node {
             value,
             spans: self.spans,
-            at: self.spans.item(self.at, i).unwrap_or(self.at),
+            at: at.unwrap_or(self.at),
         })
     }
 
     /// Gives the members of a map in order, those left out whose value was refused.
     pub(super) fn members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
-        let members = self.value.as_mapping().into_iter().flatten().enumerate();
-        members.filter_map(move |(i, (key, value))| {
+        let members = self.value.as_mapping().into_iter().flatten().zip(self.places());
+        members.filter_map(move |((key, value), at)| {
             let key = key.as_str().filter(|_| !value.is_null())?;
-            Some((key, Node { value, spans: self.spans, at: self.place(i, key) }))
+            Some((key, Node { value, spans: self.spans, at: self.place(at, key) }))
         })
+    }
+
+    /// Gives the places of what is inside, and none for what the text does not have.
+    fn places(self) -> impl Iterator<Item = Option<NodeId>> {
+        self.spans.children(self.at).map(Some).chain(std::iter::repeat(None))
     }
 }
 

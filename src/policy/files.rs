@@ -1,14 +1,13 @@
 //! The files of a policy: reading them, and what their paths mean.
 
-use super::ast::Spanned;
 use super::builtin;
 use super::decode::prefix_list;
 use super::document::Document;
 use crate::diag::{Code, Diagnostic, Diags, Severity, suggestion};
+use crate::net::IpSet;
 use crate::source::yaml::{self, FaultKind, SpanIndex};
 use crate::source::{FileId, SourceMap, Span};
 use crate::timing::phase;
-use ipnet::IpNet;
 use serde_yaml::Value;
 use std::collections::BTreeMap;
 
@@ -26,9 +25,6 @@ pub trait Loader {
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 }
 
-/// Prefixes as read from a file, each with its place.
-type Prefixes = Vec<Spanned<IpNet>>;
-
 /// What was read in a run.
 pub(super) struct Files<'a> {
     loader: &'a dyn Loader,
@@ -36,7 +32,7 @@ pub(super) struct Files<'a> {
     /// The path of each YAML file.
     paths: BTreeMap<FileId, String>,
     /// The lists that were read, by path; none for those at fault.
-    lists: BTreeMap<String, Option<Prefixes>>,
+    lists: BTreeMap<String, Option<IpSet>>,
 }
 
 impl<'a> Files<'a> {
@@ -55,7 +51,7 @@ impl<'a> Files<'a> {
     ) -> Option<FileId> {
         let bytes = match builtin::text(path) {
             Some(text) => Ok(text.as_bytes().to_vec()),
-            None => self.loader.read(path),
+            None => phase("  files", || self.loader.read(path)),
         };
         let message = match bytes {
             Err(reason) => format!("cannot read `{path}`: {reason}"),
@@ -143,12 +139,7 @@ impl<'a> Files<'a> {
     }
 
     /// Gives the prefixes of a file that `named` names; reads and says its faults only once.
-    pub(super) fn prefixes(
-        &mut self,
-        path: &str,
-        named: Span,
-        diags: &mut Diags,
-    ) -> Option<Prefixes> {
+    pub(super) fn prefixes(&mut self, path: &str, named: Span, diags: &mut Diags) -> Option<IpSet> {
         let path = self.resolve(path, named, diags)?;
         if let Some(known) = self.lists.get(&path) {
             return known.clone();
@@ -158,12 +149,12 @@ impl<'a> Files<'a> {
         prefixes
     }
 
-    fn read_prefixes(&mut self, path: &str, named: Span, diags: &mut Diags) -> Option<Prefixes> {
+    fn read_prefixes(&mut self, path: &str, named: Span, diags: &mut Diags) -> Option<IpSet> {
         let file = self.text(path, MAX_LIST, Some(named), diags)?;
         let place =
             |range: std::ops::Range<usize>| Span { file, start: range.start, end: range.end };
         let text = self.sources.text(file);
-        let prefixes = prefix_list(text, place, diags)?;
+        let prefixes = phase("  prefix list", || prefix_list(text, place, diags))?;
         if prefixes.is_empty() {
             let message = format!("`{path}` has no prefixes");
             let diagnostic = Diagnostic::new(Code::EmptyFile, message).at(named, "");

@@ -1,7 +1,7 @@
 //! Decides whether an artifact means what its policy means, over all packets.
 //!
 //! This room may not use anything of `pass`, of the templates, or of the compiler's own set engine
-//! (`net::RangeSet` operations): address sets are built with `iprange` from the prefixes as printed, so
+//! (`net::RangeSet` operations): address sets are ranges of its own, made from the prefixes as printed, so
 //! that the compiler is not its own judge.
 
 mod boxes;

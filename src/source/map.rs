@@ -1,6 +1,6 @@
 //! The files of a run and places in them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A file of a [`SourceMap`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -30,8 +30,17 @@ pub struct Position {
 struct File {
     name: String,
     text: Arc<str>,
-    /// The byte that each line starts at.
-    lines: Vec<usize>,
+    /// The byte that each line starts at, once somebody has asked.
+    lines: OnceLock<Vec<usize>>,
+}
+
+impl File {
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+        })
+    }
 }
 
 /// The most characters of a line that are pointed at as a whole.
@@ -46,10 +55,8 @@ pub struct SourceMap {
 impl SourceMap {
     /// Adds a file under the name that messages show.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
-        let text = text.into();
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        self.files.push(File { name: name.into(), text, lines });
+        let file = File { name: name.into(), text: text.into(), lines: OnceLock::new() };
+        self.files.push(file);
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
@@ -79,7 +86,7 @@ impl SourceMap {
 
     /// Gives the number of the line, from 1, that a byte stands in.
     pub fn line(&self, file: FileId, byte: usize) -> usize {
-        self.entry(file).lines.partition_point(|start| *start <= byte)
+        self.entry(file).lines().partition_point(|start| *start <= byte)
     }
 
     /// Gives the byte that a line starts at; lines count from 1.
@@ -87,7 +94,7 @@ impl SourceMap {
     /// A line after the last starts at the end of the text.
     pub fn line_start(&self, file: FileId, line: usize) -> usize {
         let entry = self.entry(file);
-        entry.lines.get(line.saturating_sub(1)).copied().unwrap_or(entry.text.len())
+        entry.lines().get(line.saturating_sub(1)).copied().unwrap_or(entry.text.len())
     }
 
     /// Gives the place of a line's text, without the blanks around it; lines count from 1. Of a long line it

@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod caps;
 pub mod iptables;
+mod lines;
 pub mod nftables;
 pub mod pf;
 pub mod render;

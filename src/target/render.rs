@@ -1,6 +1,7 @@
 //! The one template environment: strict, and every string checked against the target's safe alphabet.
 
 use super::Fault;
+use super::lines::Texts;
 use crate::diag::Code;
 use crate::timing::phase;
 use minijinja::syntax::SyntaxConfig;
@@ -162,10 +163,12 @@ fn render(
             .keep_trailing_newline(true)
             .build()?,
     );
-    environment.set_formatter(move |out, _, value| checked(safe, out, value));
+    let alphabet = Alphabet::new(safe);
+    environment.set_formatter(move |out, _, value| checked(&alphabet, out, value));
     environment.remove_filter("safe");
-    environment
-        .add_filter("join", move |items: &Value, separator: &str| join(safe, items, separator));
+    environment.add_filter("join", move |items: &Value, separator: &str| {
+        join(&alphabet, items, separator)
+    });
     environment.add_template(name, text)?;
     let mut out = Bounded(Vec::new());
     let done = environment.get_template(name)?.render_captured_to(Serde(plan), &mut out)?;
@@ -191,39 +194,85 @@ impl std::io::Write for Bounded {
     }
 }
 
-/// Writes a value if it is a number or made of safe characters only.
-fn checked(safe: fn(char) -> bool, out: &mut Output<'_>, value: &Value) -> Result<(), Error> {
-    if !value.is_safe() {
-        check(safe, value)?;
+/// The characters that a target's configuration may have.
+#[derive(Clone, Copy)]
+struct Alphabet {
+    /// Of the bytes that are a character of their own, those that are refused.
+    refused: [bool; 128],
+    safe: fn(char) -> bool,
+}
+
+impl Alphabet {
+    fn new(safe: fn(char) -> bool) -> Self {
+        let mut refused = [false; 128];
+        refused.iter_mut().zip('\0'..='\x7f').for_each(|(refused, c)| *refused = !safe(c));
+        Alphabet { refused, safe }
     }
-    write!(out, "{value}")?;
+
+    /// Finds the first character of a text that is not safe.
+    fn refused(&self, text: &str) -> Option<char> {
+        let plain = |b: u8| self.refused.get(usize::from(b)).is_some_and(|refused| !refused);
+        if text.bytes().all(plain) {
+            return None;
+        }
+        text.chars().find(|c| !(self.safe)(*c))
+    }
+}
+
+/// Writes a value if it is a number or made of safe characters only.
+fn checked(alphabet: &Alphabet, out: &mut Output<'_>, value: &Value) -> Result<(), Error> {
+    if !value.is_safe() {
+        check(alphabet, value)?;
+    }
+    match value.as_str() {
+        Some(text) => out.write_str(text)?,
+        None => write!(out, "{value}")?,
+    }
     Ok(())
 }
 
-fn check(safe: fn(char) -> bool, value: &Value) -> Result<(), Error> {
-    let refused = match value.kind() {
-        ValueKind::Number => None,
-        ValueKind::String => value.as_str().and_then(|text| text.chars().find(|c| !safe(*c))),
-        kind => {
+fn check(alphabet: &Alphabet, value: &Value) -> Result<(), Error> {
+    match (value.kind(), value.as_str()) {
+        (ValueKind::Number, _) => Ok(()),
+        (ValueKind::String, Some(text)) => safe(alphabet, text),
+        (kind, _) => {
             let message = format!("a template may print text and numbers, not {kind}");
-            return Err(Error::new(ErrorKind::BadSerialization, message));
+            Err(Error::new(ErrorKind::BadSerialization, message))
         }
-    };
-    match refused {
+    }
+}
+
+fn safe(alphabet: &Alphabet, text: &str) -> Result<(), Error> {
+    match alphabet.refused(text) {
         None => Ok(()),
-        Some(c) => Err(Error::new(
-            ErrorKind::BadSerialization,
-            format!("{c:?} in `{value}` is not safe in this target's configuration"),
-        )),
+        Some(c) => {
+            let message = format!("{c:?} in `{text}` is not safe in this target's configuration");
+            Err(Error::new(ErrorKind::BadSerialization, message))
+        }
     }
 }
 
 /// Joins list items, each of which must be safe; the separator is the template's own and may be
 /// anything, a line break included.
-fn join(safe: fn(char) -> bool, items: &Value, separator: &str) -> Result<Value, Error> {
+fn join(alphabet: &Alphabet, items: &Value, separator: &str) -> Result<Value, Error> {
     let mut joined = String::new();
+    if let Some(texts) = items.downcast_object_ref::<Texts>() {
+        let length = texts.length() + separator.len() * texts.count();
+        if length > LARGEST {
+            return Err(Error::new(ErrorKind::WriteFailure, "too many items"));
+        }
+        joined.reserve(length);
+        for (i, text) in texts.iter().enumerate() {
+            safe(alphabet, text)?;
+            if i > 0 {
+                joined.push_str(separator);
+            }
+            joined.push_str(text);
+        }
+        return Ok(Value::from_safe_string(joined));
+    }
     for (i, item) in items.try_iter()?.enumerate() {
-        check(safe, &item)?;
+        check(alphabet, &item)?;
         if i > 0 {
             joined.push_str(separator);
         }
@@ -241,6 +290,7 @@ fn join(safe: fn(char) -> bool, items: &Value, separator: &str) -> Result<Value,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::lines::Lines;
 
     fn safe(c: char) -> bool {
         c.is_ascii_alphanumeric() || c == ' '
@@ -262,6 +312,18 @@ mod tests {
         let fine =
             rendered("{{ x }}{{ [1, x] | join(\"\\n\") }}\n", serde_json::json!({ "x": "a b" }));
         assert_eq!(fine.expect("safe"), "a b1\na b\n");
+    }
+
+    #[test]
+    fn each_of_many_lines_is_checked_and_the_one_at_fault_is_shown() {
+        let lines = |texts: &[&str]| {
+            let mut lines = Lines::default();
+            texts.iter().for_each(|text| lines.push(|line| line.push_str(text)));
+            rendered("{{ x | join(';\n') }}", std::collections::BTreeMap::from([("x", lines)]))
+        };
+        assert_eq!(lines(&["a", "", "b c"]).expect("safe"), "a;\n;\nb c");
+        let fault = lines(&["a", "b\n", "c"]).expect_err("a line break");
+        assert!(fault.message.contains("'\\n' in `b\n` is not safe"), "{}", fault.message);
     }
 
     #[test]

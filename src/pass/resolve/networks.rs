@@ -8,7 +8,7 @@ use crate::feed::{Feeds, Selector};
 use crate::net::IpSet;
 use crate::policy::ast::{NetworkExpr, Policy, Spanned};
 use crate::source::Span;
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 /// Who is meant: addresses, and domain names that no pass resolves.
 #[derive(Clone, Default, Debug)]
@@ -42,13 +42,13 @@ pub(super) struct Networks<'a> {
     policy: &'a Policy,
     feeds: &'a Feeds,
     /// What is resolved; `None` for what has a fault, which was said.
-    known: BTreeMap<&'a str, Option<Peers>>,
+    known: FxHashMap<&'a str, Option<Peers>>,
     held: Held,
 }
 
 impl<'a> Networks<'a> {
     pub(super) fn new(policy: &'a Policy, feeds: &'a Feeds) -> Self {
-        Networks { policy, feeds, known: BTreeMap::new(), held: Held::default() }
+        Networks { policy, feeds, known: FxHashMap::default(), held: Held::default() }
     }
 
     /// Resolves every network of the policy's own file, so that faults of unused ones are found.
@@ -100,9 +100,8 @@ impl<'a> Networks<'a> {
                 let peers = not_empty(Peers { set, ..include }, *span, why, diags)?;
                 self.keep(peers, *span, diags)
             }
-            NetworkExpr::File { prefixes, span } => {
-                let set = IpSet::from_prefixes(prefixes.iter().map(|prefix| prefix.value));
-                not_empty(set.into(), *span, "the file has no prefix", diags)
+            NetworkExpr::File { set, span } => {
+                not_empty(set.clone().into(), *span, "the file has no prefix", diags)
             }
             NetworkExpr::Feed { selector } => self.feed(selector, diags),
             NetworkExpr::Domains { names, fallback, .. } => {

@@ -23,10 +23,7 @@ struct Parts {
 impl Parts {
     fn add(&mut self, other: &Parts) {
         self.any |= other.any;
-        for (protocol, ports) in &other.ports {
-            let mine = self.ports.entry(*protocol).or_default();
-            *mine = mine.union(ports);
-        }
+        other.ports.iter().for_each(|(protocol, ports)| self.add_ports(*protocol, ports));
         self.icmp = self.icmp.union(&other.icmp);
         self.icmpv6 = self.icmpv6.union(&other.icmpv6);
         self.whole.extend(&other.whole);
@@ -38,24 +35,25 @@ impl Parts {
         ports.map(|set| set.ranges().len() * size_of::<(u16, u16)>()).sum()
     }
 
-    fn of(service: &Service) -> Self {
-        let mut parts = Parts::default();
+    fn add_ports(&mut self, protocol: u8, ports: &PortSet) {
+        let mine = self.ports.entry(protocol).or_default();
+        *mine = mine.union(ports);
+    }
+
+    fn add_service(&mut self, service: &Service) {
         match service {
-            Service::Ports(protocol, ports) => {
-                parts.ports.insert(*protocol, ports.clone());
-            }
-            Service::Icmp(words) => parts.icmp = words.clone(),
-            Service::Icmpv6(words) => parts.icmpv6 = words.clone(),
-            Service::Protocol(ICMP) => parts.icmp = PortSet::all(),
-            Service::Protocol(ICMPV6) => parts.icmpv6 = PortSet::all(),
+            Service::Ports(protocol, ports) => self.add_ports(*protocol, ports),
+            Service::Icmp(words) => self.icmp = self.icmp.union(words),
+            Service::Icmpv6(words) => self.icmpv6 = self.icmpv6.union(words),
+            Service::Protocol(ICMP) => self.icmp = PortSet::all(),
+            Service::Protocol(ICMPV6) => self.icmpv6 = PortSet::all(),
             Service::Protocol(number) if protocol::has_ports(*number) => {
-                parts.ports.insert(*number, PortSet::all());
+                self.add_ports(*number, &PortSet::all());
             }
             Service::Protocol(number) => {
-                parts.whole.insert(*number);
+                self.whole.insert(*number);
             }
         }
-        parts
     }
 
     fn has_ports_only(&self) -> bool {
@@ -140,24 +138,32 @@ impl<'a> Services<'a> {
     }
 
     fn parts(&mut self, expr: &ServiceExpr, diags: &mut Diags) -> Option<Parts> {
+        let mut parts = Parts::default();
+        self.add(expr, &mut parts, diags).then_some(parts)
+    }
+
+    /// Adds what an expression stands for; false when a fault has been said.
+    fn add(&mut self, expr: &ServiceExpr, parts: &mut Parts, diags: &mut Diags) -> bool {
         match expr {
-            ServiceExpr::Any(_) => Some(Parts { any: true, ..Parts::default() }),
-            ServiceExpr::Literal(service) => Some(Parts::of(&service.value)),
-            ServiceExpr::Name(name) => self.name(name, diags),
+            ServiceExpr::Any(_) => parts.any = true,
+            ServiceExpr::Literal(service) => parts.add_service(&service.value),
+            ServiceExpr::Name(name) => match self.name(name, diags) {
+                Some(known) => parts.add(&known),
+                None => return false,
+            },
+            ServiceExpr::List(items, span) if items.is_empty() => {
+                let empty = Diagnostic::new(Code::EmptySet, "this service matches nothing");
+                diags.push(empty.at(*span, "the list is empty"));
+                return false;
+            }
+            // Every item is looked at, so that all faults are said.
             ServiceExpr::List(items, span) => {
-                let items: Vec<_> = items.iter().map(|item| self.parts(item, diags)).collect();
-                let items = items.into_iter().collect::<Option<Vec<_>>>()?;
-                if items.is_empty() {
-                    let empty = Diagnostic::new(Code::EmptySet, "this service matches nothing");
-                    diags.push(empty.at(*span, "the list is empty"));
-                    return None;
-                }
-                let mut all = Parts::default();
-                items.iter().for_each(|item| all.add(item));
-                let bytes = all.bytes();
-                self.held.keep(all, bytes, *span, diags)
+                let fine =
+                    items.iter().fold(true, |fine, item| self.add(item, parts, diags) && fine);
+                return fine && self.held.keep((), parts.bytes(), *span, diags).is_some();
             }
         }
+        true
     }
 
     fn name(&mut self, name: &Spanned<String>, diags: &mut Diags) -> Option<Parts> {

@@ -4,12 +4,11 @@ use super::Context;
 use super::text::{is_name, shown};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::feed::Selector;
-use crate::net::{PrefixError, parse_prefix};
+use crate::net::{IpSet, PrefixError, parse_prefix};
 use crate::policy::ast::{NetworkExpr, Spanned};
 use crate::policy::document::{Node, require, shape, unknown_key, wrong_type};
 use crate::policy::raw;
 use crate::source::Span;
-use ipnet::IpNet;
 use serde_yaml::Value;
 
 /// The keys that a network's map can have, for messages about maps that are none of the kinds.
@@ -106,8 +105,8 @@ fn map(node: Node<'_>, context: &mut Context<'_>) -> Option<NetworkExpr> {
     } else if node.has("file") {
         let raw: raw::PrefixFile = shape(node, "a network", context.diags)?;
         let path = raw.file?.0;
-        let prefixes = context.prefixes(&path, node.get("file")?)?;
-        Some(NetworkExpr::File { prefixes, span: node.span() })
+        let set = context.prefixes(&path, node.get("file")?)?;
+        Some(NetworkExpr::File { set, span: node.span() })
     } else if node.has("feed") || node.has("service") {
         feed(node, context.diags)
     } else if node.has("domains") || node.has("fallback") {
@@ -252,36 +251,36 @@ pub(in crate::policy) fn prefix_list(
     text: &str,
     place: impl Fn(std::ops::Range<usize>) -> Span,
     diags: &mut Diags,
-) -> Option<Vec<Spanned<IpNet>>> {
+) -> Option<IpSet> {
     const SHOWN: usize = 100;
-    let mut prefixes = Vec::new();
     let mut faults = 0;
     // A byte order mark is no part of the first line.
     let mut start = text.len() - text.trim_start_matches('\u{feff}').len();
-    for line in text[start..].split('\n') {
+    let lines = text[start..].split('\n');
+    let prefixes = lines.filter_map(|line| {
+        let at = start;
+        start += line.len() + 1;
         let content = line.split('#').next().unwrap_or_default();
         let word = content.trim_ascii();
-        let indent = content.len() - content.trim_ascii_start().len();
-        let range = start + indent..start + indent + word.len();
-        start += line.len() + 1;
         if word.is_empty() {
-            continue;
+            return None;
         }
-        match parse_prefix(word) {
-            Ok(value) => prefixes.push(Spanned { value, span: place(range) }),
-            Err(error) => {
-                faults += 1;
-                if faults <= SHOWN {
-                    diags.push(bad_address("an address or prefix", word, &error, place(range)));
-                }
+        let said = |error: PrefixError| {
+            faults += 1;
+            if faults <= SHOWN {
+                let from = at + (content.len() - content.trim_ascii_start().len());
+                let span = place(from..from + word.len());
+                diags.push(bad_address("an address or prefix", word, &error, span));
             }
-        }
-    }
+        };
+        parse_prefix(word).map_err(said).ok()
+    });
+    let set = IpSet::from_prefixes(prefixes);
     if faults > SHOWN {
         let message = format!("{} more lines are no prefixes", faults - SHOWN);
         diags.push(Diagnostic::new(Code::BadAddress, message).at(place(0..0), "in this file"));
     }
-    (faults == 0).then_some(prefixes)
+    (faults == 0).then_some(set)
 }
 
 #[cfg(test)]
@@ -296,9 +295,18 @@ mod tests {
         let mut diags = Diags::default();
         let place =
             |range: std::ops::Range<usize>| Span { file, start: range.start, end: range.end };
-        let list = prefix_list(text, place, &mut diags).expect("no fault");
-        let written: Vec<_> = list.iter().map(|prefix| sources.slice(prefix.span)).collect();
-        assert_eq!(written, ["10.0.0.0/8", "2001:db8::1", "192.0.2.1"]);
+        let set = prefix_list(text, place, &mut diags).expect("no fault");
+        let written = ["10.0.0.0/8", "2001:db8::1/128", "192.0.2.1/32"];
+        assert_eq!(set, IpSet::from_prefixes(written.map(|net| net.parse().expect(net))));
+        let faulty = "\u{feff}10.0.0.0/8\r\n\t10.0.0.1/8 # c\n  é\n";
+        let file = sources.add("faulty", faulty);
+        let place =
+            |range: std::ops::Range<usize>| Span { file, start: range.start, end: range.end };
+        let mut faults = Diags::default();
+        assert!(prefix_list(faulty, place, &mut faults).is_none());
+        let shown: Vec<_> =
+            faults.list().iter().map(|fault| sources.slice(fault.labels[0].span)).collect();
+        assert_eq!(shown, ["10.0.0.1/8", "é"]);
         let many = "x\n".repeat(500);
         assert!(prefix_list(&many, place, &mut diags).is_none());
         assert_eq!(diags.list().len(), 101, "the rest is only counted");

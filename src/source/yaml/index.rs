@@ -18,11 +18,27 @@ pub enum Segment {
     Index(usize),
 }
 
-#[derive(Clone, Debug, Default)]
+/// A key or a value without a place, and no child or sibling.
+const NONE: u32 = u32::MAX;
+
+/// A value with its place and its neighbours: most values are small and few, so lists of children of their
+/// own would cost more than all else.
+#[derive(Clone, Debug)]
 struct Node {
-    key: Option<Range<u32>>,
+    /// Begins at [`NONE`] where there is no key.
+    key: Range<u32>,
     value: Range<u32>,
-    children: Vec<NodeId>,
+    first: u32,
+    last: u32,
+    next: u32,
+}
+
+impl Node {
+    const EMPTY: Node = Node { key: NONE..NONE, value: 0..0, first: NONE, last: NONE, next: NONE };
+
+    fn key(&self) -> Option<Range<usize>> {
+        (self.key.start != NONE).then(|| wide(&self.key))
+    }
 }
 
 /// The place of each key and value of a file, in bytes.
@@ -44,6 +60,10 @@ fn small(range: Range<usize>) -> Range<u32> {
     clamp(range.start)..clamp(range.end)
 }
 
+fn link(node: u32) -> Option<NodeId> {
+    (node != NONE).then_some(NodeId(node))
+}
+
 fn wide(range: &Range<u32>) -> Range<usize> {
     let widen = |at| usize::try_from(at).unwrap_or(usize::MAX);
     widen(range.start)..widen(range.end)
@@ -54,21 +74,25 @@ impl SpanIndex {
     pub const ROOT: NodeId = NodeId(0);
 
     pub(super) fn new(file: FileId, text: Arc<str>) -> Self {
-        SpanIndex { file, text, nodes: vec![Node::default()], quoted: BTreeMap::new() }
+        SpanIndex { file, text, nodes: vec![Node::EMPTY], quoted: BTreeMap::new() }
     }
 
     /// Adds a value with nothing in it under `parent`.
     pub(super) fn add(&mut self, parent: NodeId, key: Option<(Range<usize>, &str)>) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-        let mut node = Node::default();
+        let mut node = Node::EMPTY;
         if let Some((range, name)) = key {
             if self.text.get(range.clone()) != Some(name) {
                 self.quoted.insert(id, name.to_owned());
             }
-            node.key = Some(small(range));
+            node.key = small(range);
         }
         self.nodes.push(node);
-        self.nodes[index(parent)].children.push(id);
+        let before = std::mem::replace(&mut self.nodes[index(parent)].last, id.0);
+        match link(before) {
+            Some(before) => self.nodes[index(before)].next = id.0,
+            None => self.nodes[index(parent)].first = id.0,
+        }
         id
     }
 
@@ -82,14 +106,14 @@ impl SpanIndex {
 
     /// Gives the byte after a node's last value, for containers that have no closing mark.
     pub(super) fn end_of_children(&self, node: NodeId) -> Option<usize> {
-        self.nodes[index(node)].children.last().map(|last| self.whole(*last).end)
+        link(self.nodes[index(node)].last).map(|last| self.whole(last).end)
     }
 
     fn whole(&self, node: NodeId) -> Range<usize> {
         let node = &self.nodes[index(node)];
         let value = wide(&node.value);
-        match &node.key {
-            Some(key) => wide(key).start..value.end.max(wide(key).end),
+        match node.key() {
+            Some(key) => key.start..value.end.max(key.end),
             None => value,
         }
     }
@@ -110,8 +134,8 @@ impl SpanIndex {
 
     /// Gives where the key of a value stands; the value itself in a list.
     pub fn key(&self, node: NodeId) -> Span {
-        match &self.nodes[index(node)].key {
-            Some(key) => self.span(wide(key)),
+        match self.nodes[index(node)].key() {
+            Some(key) => self.span(key),
             None => self.value(node),
         }
     }
@@ -126,25 +150,27 @@ impl SpanIndex {
 
     /// Gives the value of a key in a map, where there is one.
     pub fn member(&self, node: NodeId, key: &str) -> Option<NodeId> {
-        self.nodes[index(node)]
-            .children
-            .iter()
-            .copied()
-            .find(|child| self.name(*child) == Some(key))
+        self.children(node).find(|child| self.name(*child) == Some(key))
+    }
+
+    /// Gives the items of a list or the members of a map, in order.
+    pub fn children(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
+        let first = link(self.nodes[index(node)].first);
+        std::iter::successors(first, |child| link(self.nodes[index(*child)].next))
     }
 
     /// Gives an item of a list or a member of a map by its number from 0, where there is one.
     pub fn item(&self, node: NodeId, at: usize) -> Option<NodeId> {
-        self.nodes[index(node)].children.get(at).copied()
+        self.children(node).nth(at)
     }
 
     /// Gives the key of a value in a map.
     pub fn name(&self, node: NodeId) -> Option<&str> {
-        if let Some(name) = self.quoted.get(&node) {
-            return Some(name);
+        let key = self.nodes[index(node)].key()?;
+        match self.quoted.get(&node) {
+            Some(name) => Some(name),
+            None => self.text.get(key),
         }
-        let key = self.nodes[index(node)].key.as_ref()?;
-        self.text.get(wide(key))
     }
 
     /// Follows a path as far as it goes: the value, or the deepest one on the way to it.

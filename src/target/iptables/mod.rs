@@ -16,6 +16,7 @@ use crate::ir::Placement;
 use crate::ir::packet::Filter;
 use crate::net::Family;
 use crate::proof::Program;
+use crate::timing::phase;
 
 /// Options that only iptables has.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,8 +48,9 @@ pub fn generate(
     header: &Header,
     templates: &Templates,
 ) -> Result<Vec<File>, Vec<Fault>> {
-    let v4 = plan::plan(filter, options, header, Family::V4);
-    let v6 = plan::plan(filter, options, header, Family::V6);
+    let plan = |family| phase("  plan", || plan::plan(filter, options, header, family));
+    let v4 = plan(Family::V4);
+    let v6 = plan(Family::V6);
     let (v4, v6) = match (v4, v6) {
         (Ok(v4), Ok(v6)) => (v4, v6),
         (Err(mut faults), other) => {

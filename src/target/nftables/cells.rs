@@ -6,7 +6,7 @@
 use super::prefixes::Prefix;
 use crate::net::Family;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// A box with one prefix on each side and one range in every other dimension.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -49,11 +49,11 @@ struct Layer {
     cells: Vec<Cell>,
 }
 
-/// The cells of one destination prefix, by source prefix.
+/// The cells of one destination prefix, in the order of their source prefixes.
 #[derive(Default)]
 struct Bucket {
     lengths: Vec<u8>,
-    by_source: BTreeMap<Prefix, Vec<usize>>,
+    by_source: BTreeSet<(Prefix, usize)>,
 }
 
 impl Layer {
@@ -89,7 +89,7 @@ impl Layer {
         let bucket = self.by_destination.entry(cell.destination).or_default();
         note(&mut self.lengths, cell.destination.length);
         note(&mut bucket.lengths, cell.source.length);
-        bucket.by_source.entry(cell.source).or_default().push(self.cells.len());
+        bucket.by_source.insert((cell.source, self.cells.len()));
         self.cells.push(cell);
     }
 }
@@ -104,10 +104,13 @@ impl Bucket {
     /// Gives the cells whose source prefix contains `source` or is contained in it.
     fn meeting(&self, source: Prefix, family: Family) -> impl Iterator<Item = usize> {
         let shorter = self.lengths.iter().filter(move |l| **l < source.length);
-        let around = shorter.filter_map(move |l| self.by_source.get(&source.shortened(*l, family)));
+        let of = |from: Prefix, to: Prefix| self.by_source.range((from, 0)..=(to, usize::MAX));
+        let around = shorter.flat_map(move |l| {
+            let wider = source.shortened(*l, family);
+            of(wider, wider)
+        });
         let last = Prefix { low: source.high(family), length: u8::MAX };
-        let inside = self.by_source.range(source..=last).map(|(_, cells)| cells);
-        around.chain(inside).flatten().copied()
+        around.chain(of(source, last)).map(|(_, cell)| *cell)
     }
 }
 
@@ -141,7 +144,8 @@ pub(super) struct Layers {
 ///
 /// All cells have the same verdict, so neither order nor repetition among them means anything.
 pub(super) fn layers(family: Family, mut cells: Vec<Cell>, most: usize, least: usize) -> Layers {
-    cells.sort_by_key(|cell| (cell.destination.length, cell.source.length, *cell));
+    let lengths = |cell: &Cell| (cell.destination.length, cell.source.length);
+    cells.sort_unstable_by(|a, b| lengths(a).cmp(&lengths(b)).then_with(|| a.cmp(b)));
     let mut layers: Vec<Layer> = Vec::new();
     let mut rest = Vec::new();
     for cell in cells {

@@ -13,7 +13,7 @@ use super::spell;
 use crate::ir::packet::{HopLimit, TcpFlags};
 use crate::ir::{L4, L4Kind, OriginKind};
 use crate::net::{Family, IpSet};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A group of fewer pieces, or a set of fewer elements, does not pay.
 const LEAST: usize = 16;
@@ -107,7 +107,7 @@ fn keyed(pieces: &[Piece<'_>]) -> Vec<Option<Keyed>> {
         return pieces.iter().map(|_| None).collect();
     }
     let mut keyed: Vec<_> = pieces.iter().enumerate().map(|(i, piece)| key(i, piece)).collect();
-    let mut counts: HashMap<&Key, usize> = HashMap::new();
+    let mut counts: FxHashMap<&Key, usize> = FxHashMap::default();
     for found in keyed.iter().flatten() {
         *counts.entry(&found.key).or_default() += 1;
     }
@@ -221,7 +221,7 @@ struct Group {
 fn place(order: &Order, keyed: &[Option<Keyed>], eligible: &[bool]) -> Vec<Group> {
     let mut positions = order.start();
     let mut groups: Vec<Group> = Vec::new();
-    let mut by_key: HashMap<&Key, Vec<usize>> = HashMap::new();
+    let mut by_key: FxHashMap<&Key, Vec<usize>> = FxHashMap::default();
     for (index, found) in keyed.iter().enumerate() {
         let (Some(Keyed { key, .. }), Some(true)) = (found, eligible.get(index)) else {
             positions.put(index);
@@ -247,7 +247,7 @@ fn place(order: &Order, keyed: &[Option<Keyed>], eligible: &[bool]) -> Vec<Group
 /// Lists the items in order: each group where its first member stood.
 fn emit(count: usize, groups: Vec<Group>, keyed: &[Option<Keyed>]) -> Vec<Item> {
     let mut grouped = vec![false; count];
-    let mut at: HashMap<usize, Group> = HashMap::new();
+    let mut at: FxHashMap<usize, Group> = FxHashMap::default();
     for group in groups {
         for member in &group.members {
             if let Some(grouped) = grouped.get_mut(*member) {
@@ -280,7 +280,7 @@ fn group_items(group: &Group, keyed: &[Option<Keyed>], items: &mut Vec<Item>) {
     let mut in_layers: Vec<_> = split.layers.iter().flatten().map(|cell| cell.piece).collect();
     in_layers.sort_unstable();
     let mut rest = split.rest;
-    rest.sort_unstable_by_key(|cell| (cell.piece, *cell));
+    rest.sort_unstable_by(|a, b| a.piece.cmp(&b.piece).then_with(|| a.cmp(b)));
     items.extend(split.layers.into_iter().map(|cells| Item::Cells(key.clone(), cells)));
     let mut last = None;
     for cell in rest {

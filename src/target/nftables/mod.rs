@@ -19,6 +19,7 @@ use super::{Fault, File, Header, ReadError, Spec};
 use crate::ir::Placement;
 use crate::ir::packet::Filter;
 use crate::proof::Program;
+use crate::timing::phase;
 
 /// Options that only nftables has.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,7 +39,7 @@ pub fn generate(
     header: &Header,
     templates: &Templates,
 ) -> Result<Vec<File>, Vec<Fault>> {
-    let plan = plan::plan(filter, options, header)?;
+    let plan = phase("  plan", || plan::plan(filter, options, header))?;
     let text =
         templates.render("nftables.nft.j2", words::safe, &plan).map_err(|fault| vec![fault])?;
     Ok(vec![File { path: spec.output.clone(), text, executable: false }])

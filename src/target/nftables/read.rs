@@ -71,7 +71,71 @@ pub(super) fn refuse(line: usize, reason: impl Into<String>) -> ReadError {
 
 #[cfg(test)]
 mod tests {
-    use super::ports_apart;
+    use super::*;
+    use crate::proof::program::Match;
+
+    /// Reads a table of one set and one rule that uses it.
+    fn of_set(set: &str) -> Result<Program, ReadError> {
+        let text = format!(
+            "table inet x {{\n\tset s {{\n\t\t{set}\n\t}}\n\tchain c {{\n\t\tip saddr . tcp dport @s accept\n\t}}\n}}\n"
+        );
+        read_listing(&Placement::Host, &text)
+    }
+
+    #[test]
+    fn elements_that_differ_in_the_last_value_alone_are_one_product() {
+        let types = "type ipv4_addr . inet_service\n\t\tflags interval\n\t\telements = {";
+        let one = |low: u8, ports: &[u32]| {
+            let low = u32::from_be_bytes([10, 0, 0, low]);
+            let ports = ports.iter().map(|port| (*port, *port)).collect();
+            vec![
+                Match::Source4(vec![(low, low)]),
+                Match::Field(crate::proof::program::Field::DestinationPort, ports),
+            ]
+        };
+        let wanted = Match::AnyOf(vec![one(1, &[80, 443]), one(2, &[80]), one(1, &[81])]);
+        for list in [
+            " 10.0.0.1 . 80, 10.0.0.1 . 443,\n10.0.0.2 . 80, 10.0.0.1 . 81 }",
+            "\n10.0.0.1 . 80, # a } b\n\n10.0.0.1 . 443,\n10.0.0.2 . 80,\n10.0.0.1 . 81,\n}",
+        ] {
+            let program = of_set(&format!("{types}{list}")).expect(list);
+            assert!(program.chains[0].clauses[0].when.contains(&wanted), "{program:?}");
+        }
+    }
+
+    #[test]
+    fn lists_of_elements_are_refused_at_the_line_that_is_not_understood() {
+        let types = "type ipv4_addr . inet_service\n\t\telements = {";
+        for (list, line, why) in [
+            ("10.0.0.1 . 80\n10.0.0.2 . 80 }", 5, "`,` or `}`"),
+            ("10.0.0.1 . 80 10.0.0.2 . 80 }", 4, "`,` or `}`"),
+            ("10.0.0.1 . 80,\n10.0.0.2, }", 5, "`.`"),
+            ("10.0.0.1\n. 80 }", 4, "`.`"),
+            ("\n}", 4, "is empty"),
+            ("10.0.0.1 . 80, , }", 4, "a word"),
+            ("10.0.0.1 . 80, \"x\" }", 4, "a word"),
+            ("10.0.0.1 . 80, # c \\\n }", 4, "backslash"),
+            ("10.0.0.1 . 80, elements = { }", 4, "elements"),
+            ("10.0.0.1 . 80", 11, ""),
+        ] {
+            let error = of_set(&format!("{types}{list}")).expect_err(list);
+            assert!(error.reason.contains(why), "{list:?}: {}", error.reason);
+            assert!(error.place.line <= line, "{list:?}: line {}", error.place.line);
+            assert!(why.is_empty() || error.place.line == line, "{list:?}: {}", error.place.line);
+        }
+    }
+
+    #[test]
+    fn a_set_that_no_rule_uses_is_read_all_the_same() {
+        let set = |list: &str| {
+            let text = format!(
+                "table inet x {{\n\tset s {{\n\t\ttype ipv4_addr . inet_proto\n\t\telements = {{ {list} }}\n\t}}\n}}\n"
+            );
+            read_listing(&Placement::Host, &text)
+        };
+        assert!(set("10.0.0.1 . tcp").is_ok());
+        assert!(set("10.0.0.1 . tcp, 10.0.0.1").is_err());
+    }
 
     #[test]
     fn merged_ports_are_read_as_two() {

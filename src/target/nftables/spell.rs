@@ -4,6 +4,7 @@ use crate::ir::packet::{HopLimit, TcpFlags};
 use crate::ir::{L4, L4Kind};
 use crate::net::{Family, PortSet, ProtocolSet, RangeSet, Scalar, icmp, protocol};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// The protocols that nft's own grammar knows by name; others are looked up in `/etc/protocols`, which a
 /// small system may not have, so they are written as numbers.
@@ -27,8 +28,16 @@ pub(super) fn protocol(number: u8) -> String {
 }
 
 /// Writes one range of numbers: `80` or `1024-65535`.
-pub(super) fn range<T: Scalar>((low, high): (T, T)) -> String {
-    if low == high { low.to_string() } else { format!("{low}-{high}") }
+fn range<T: Scalar>(range: (T, T)) -> String {
+    let mut text = String::new();
+    push_range(&mut text, range);
+    text
+}
+
+/// The same, at the end of a text.
+pub(super) fn push_range<T: Scalar>(text: &mut String, (low, high): (T, T)) {
+    // Writing to a text cannot fail.
+    let _ = if low == high { write!(text, "{low}") } else { write!(text, "{low}-{high}") };
 }
 
 fn protocol_range((low, high): (u8, u8)) -> String {

@@ -4,12 +4,13 @@ use super::cells::Cell;
 use super::group::{Class, Key};
 use super::pieces::{Piece, Verdict};
 use super::prefixes::{Prefix, width};
-use super::sets::{Pool, Side, address_type, of_range, prefix};
-use super::spell::{hop_limit, ip, l4, protocol, protocol_set, range, words};
-use super::words::safe_text;
+use super::sets::{Pool, Side, address_type, of_range};
+use super::spell::{hop_limit, ip, l4, protocol, protocol_set, push_range, words};
+use super::words::push_safe;
 use crate::ir::L4;
 use crate::ir::packet::TcpFlags;
-use crate::net::{Family, PortSet, ProtocolSet};
+use crate::net::{Family, PortSet, ProtocolSet, push_prefix};
+use crate::target::lines::Lines;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,8 +20,8 @@ struct Field {
     name: String,
     /// nft's type of its values.
     kind: &'static str,
-    /// Writes a cell's value.
-    write: fn(Family, &Cell) -> String,
+    /// Writes a cell's value at the end of a text.
+    write: fn(&mut String, Family, &Cell),
     /// Tells whether a cell's value is more than one number.
     wide: fn(Family, &Cell) -> bool,
 }
@@ -34,10 +35,14 @@ pub(super) fn matches(
     pieces: &[Piece<'_>],
 ) -> String {
     let destination_first = spread(cells, |c| c.destination) < spread(cells, |c| c.source);
-    cells.sort_unstable_by_key(|c| {
-        let sides =
-            if destination_first { (c.destination, c.source) } else { (c.source, c.destination) };
-        (sides, c.protocol, c.source_port, c.destination_port)
+    cells.sort_unstable_by(|a, b| {
+        let sides = if destination_first {
+            (a.destination, a.source).cmp(&(b.destination, b.source))
+        } else {
+            (a.source, a.destination).cmp(&(b.source, b.destination))
+        };
+        let above = |c: &Cell| (c.protocol, c.source_port, c.destination_port);
+        sides.then_with(|| above(a).cmp(&above(b)))
     });
     let addresses = fixed_addresses(pool, key, cells, pieces);
     let levels = fixed_l4(key, cells);
@@ -45,7 +50,10 @@ pub(super) fn matches(
     let joined = if fields.is_empty() {
         String::new()
     } else {
-        let lines = cells.iter().map(|cell| line(key.family, &fields, cell, pieces)).collect();
+        let mut lines = Lines::default();
+        for cell in cells.iter() {
+            lines.push(|text| line(text, key.family, &fields, cell, pieces));
+        }
         let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         let kinds: Vec<_> = fields.iter().map(|field| field.kind).collect();
         let interval = cells.iter().any(|c| fields.iter().any(|f| (f.wide)(key.family, c)));
@@ -82,23 +90,21 @@ pub(super) fn family_match(family: Family, verdict: Verdict, levels: &str) -> &'
 }
 
 /// Writes an element with the rules behind it: a comment of the file only, so of any length.
-fn line(family: Family, fields: &[Field], cell: &Cell, pieces: &[Piece<'_>]) -> String {
-    let mut line = String::with_capacity(80);
+fn line(text: &mut String, family: Family, fields: &[Field], cell: &Cell, pieces: &[Piece<'_>]) {
     for (i, field) in fields.iter().enumerate() {
         if i > 0 {
-            line.push_str(" . ");
+            text.push_str(" . ");
         }
-        line.push_str(&(field.write)(family, cell));
+        (field.write)(text, family, cell);
     }
     let origins = pieces.get(cell.piece).map_or(&[][..], |piece| &piece.rule.origins);
     for (i, origin) in origins.iter().enumerate() {
-        line.push_str(if i == 0 { ", # " } else { ", " });
-        line.push_str(&safe_text(&origin.to_string()));
+        text.push_str(if i == 0 { ", # " } else { ", " });
+        push_safe(text, origin);
     }
     if origins.is_empty() {
-        line.push(',');
+        text.push(',');
     }
-    line
 }
 
 fn same<T: PartialEq>(cells: &[Cell], value: impl Fn(&Cell) -> T) -> bool {
@@ -128,13 +134,13 @@ fn fields(key: &Key, cells: &[Cell], destination_first: bool) -> Vec<Field> {
     let source = Field {
         name: format!("{header} saddr"),
         kind,
-        write: |family, cell| prefix(net(family, cell.source)),
+        write: |text, family, cell| push_prefix(text, net(family, cell.source), true),
         wide: |family, cell| cell.source.length < width(family),
     };
     let destination = Field {
         name: format!("{header} daddr"),
         kind,
-        write: |family, cell| prefix(net(family, cell.destination)),
+        write: |text, family, cell| push_prefix(text, net(family, cell.destination), true),
         wide: |family, cell| cell.destination.length < width(family),
     };
     let source = (!same(cells, |c| c.source), source);
@@ -150,7 +156,7 @@ fn fields(key: &Key, cells: &[Cell], destination_first: bool) -> Vec<Field> {
         Field {
             name: format!("{header} sport"),
             kind: "inet_service",
-            write: |_, cell| range(cell.source_port),
+            write: |text, _, cell| push_range(text, cell.source_port),
             wide: |_, cell| cell.source_port.0 < cell.source_port.1,
         },
     );
@@ -159,7 +165,7 @@ fn fields(key: &Key, cells: &[Cell], destination_first: bool) -> Vec<Field> {
         Field {
             name: format!("{header} dport"),
             kind: "inet_service",
-            write: |_, cell| range(cell.destination_port),
+            write: |text, _, cell| push_range(text, cell.destination_port),
             wide: |_, cell| cell.destination_port.0 < cell.destination_port.1,
         },
     );
@@ -170,9 +176,9 @@ fn protocol_field() -> Field {
     Field {
         name: "meta l4proto".to_owned(),
         kind: "inet_proto",
-        write: |_, cell| match cell.protocol {
-            (low, high) if low == high => protocol(low),
-            wide => range(wide),
+        write: |text, _, cell| match cell.protocol {
+            (low, high) if low == high => text.push_str(&protocol(low)),
+            wide => push_range(text, wide),
         },
         wide: |_, cell| cell.protocol.0 < cell.protocol.1,
     }

@@ -4,6 +4,7 @@ use crate::diag::Code;
 use crate::ir::{Log, Origin};
 use crate::target::Fault;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Display, Write};
 
 /// Bytes of a rule's comment (measured: 129 is an error in nft 1.0.6).
 const COMMENT: usize = 128;
@@ -52,6 +53,17 @@ pub(super) fn safe_text(text: &str) -> String {
         _ => '?',
     });
     replaced.collect()
+}
+
+/// Writes something at the end of a text, made safe.
+pub(super) fn push_safe(text: &mut String, what: impl Display) {
+    let start = text.len();
+    // Writing to a text cannot fail.
+    let _ = write!(text, "{what}");
+    if !text.get(start..).is_some_and(|written| written.chars().all(safe)) {
+        let written = text.split_off(start);
+        text.push_str(&safe_text(&written));
+    }
 }
 
 /// Gives a rule's comment: where it comes from, then what the policy says of it.

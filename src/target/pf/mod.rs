@@ -12,6 +12,7 @@ use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Hook, Placement, StateMode};
 use crate::proof::Program;
 use crate::proof::program::{Field, Match};
+use crate::timing::phase;
 
 /// Options that only pf has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -70,7 +71,7 @@ pub fn generate(
     header: &Header,
     templates: &Templates,
 ) -> Result<Vec<File>, Vec<Fault>> {
-    let plan = plan::plan(filter, *options, header)?;
+    let plan = phase("  plan", || plan::plan(filter, *options, header))?;
     let text = templates.render("pf.conf.j2", safe, &plan).map_err(|fault| vec![fault])?;
     Ok(vec![File { path: spec.output.clone(), text, executable: false }])
 }

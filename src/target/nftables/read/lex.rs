@@ -21,6 +21,9 @@ pub(in crate::target::nftables) enum Kind<'a> {
     Quoted(&'a str),
     /// One of [`SYMBOLS`].
     Symbol(&'static str),
+    /// In a text of ours: what stands between the braces of `elements = { }`, not split yet. There can be
+    /// a million elements, and nobody needs all their tokens at once.
+    Elements(&'a str),
     /// A line break or `;`.
     End,
 }
@@ -50,16 +53,64 @@ pub(in crate::target::nftables) fn any_tokens(text: &str) -> Result<Vec<Token<'_
 }
 
 fn split_lines(text: &str, hand: Hand) -> Result<Vec<Token<'_>>, ReadError> {
-    let mut tokens = Vec::with_capacity(text.len() / 6);
-    for (number, line) in text.split('\n').enumerate() {
+    let mut tokens = Vec::new();
+    let (mut rest, mut number) = (Some(text), 0);
+    while let Some(text) = rest {
+        number += 1;
+        let line = first_line(text);
+        rest = text.get(line.len() + 1..);
         let joined = hand == Hand::Any && line.ends_with('\\') && !line.contains('#');
         let line = line.strip_suffix('\\').filter(|_| joined).unwrap_or(line);
-        split(line, number + 1, hand, &mut tokens)?;
-        if !joined {
-            end(number + 1, &mut tokens);
+        if let Some(at) = split(line, number, hand, &mut tokens)? {
+            let inside = text.get(at..).unwrap_or_default();
+            let (elements, after) = inside.split_at(closing_brace(inside));
+            tokens.push(Token { kind: Kind::Elements(elements), line: number });
+            // The line of the closing brace goes on.
+            number = number + elements.matches('\n').count() - 1;
+            rest = Some(after);
+        } else if !joined {
+            end(number, &mut tokens);
         }
     }
     Ok(tokens)
+}
+
+/// Tells whether the last tokens are `elements = {`.
+fn opens_elements(tokens: &[Token<'_>]) -> bool {
+    let last = tokens.last_chunk::<3>().map(|last| last.map(|token| token.kind));
+    last == Some([Kind::Word("elements"), Kind::Symbol("="), Kind::Symbol("{")])
+}
+
+/// Gives the byte of the first brace that closes and stands in no comment, or the text's length.
+fn closing_brace(text: &str) -> usize {
+    let mut comment = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\n' => comment = false,
+            b'#' => comment = true,
+            b'}' if !comment => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Gives a text up to its first line break: most lines are too short for a search by words.
+pub(super) fn first_line(text: &str) -> &str {
+    let end = text.bytes().position(|b| b == b'\n').unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
+/// Splits one line of a text of ours.
+pub(super) fn line<'a>(
+    text: &'a str,
+    number: usize,
+    tokens: &mut Vec<Token<'a>>,
+) -> Result<(), ReadError> {
+    match split(text, number, Hand::Own, tokens)? {
+        None => Ok(()),
+        Some(_) => Err(refuse(number, "elements are inside elements")),
+    }
 }
 
 fn end(line: usize, tokens: &mut Vec<Token<'_>>) {
@@ -68,27 +119,29 @@ fn end(line: usize, tokens: &mut Vec<Token<'_>>) {
     }
 }
 
+/// Splits a line; in a text of ours it stops behind `elements = {` and gives the byte there.
 fn split<'a>(
     text: &'a str,
     line: usize,
     hand: Hand,
     tokens: &mut Vec<Token<'a>>,
-) -> Result<(), ReadError> {
+) -> Result<Option<usize>, ReadError> {
     let mut rest = text;
     loop {
-        rest = rest.trim_start_matches([' ', '\t']);
+        let blanks = rest.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        rest = rest.get(blanks..).unwrap_or_default();
         if hand == Hand::Any {
             rest = rest.trim_start();
             // A match of xtables that nft has no words for; some versions list it so, in a rule's middle.
             rest = rest.strip_prefix("# ").filter(|rest| rest.starts_with("xt_")).unwrap_or(rest);
         }
         match rest.as_bytes().first() {
-            None => return Ok(()),
+            None => return Ok(None),
             // A backslash joins lines in some places; it has no business in any.
             Some(b'#') if hand == Hand::Own && rest.ends_with('\\') => {
                 return Err(refuse(line, "a comment ends in a backslash"));
             }
-            Some(b'#') => return Ok(()),
+            Some(b'#') => return Ok(None),
             Some(b';') => {
                 end(line, tokens);
                 rest = rest.get(1..).unwrap_or_default();
@@ -100,6 +153,9 @@ fn split<'a>(
                     _ => tokens.push(Token { kind, line }),
                 }
                 rest = rest.get(length..).unwrap_or_default();
+                if hand == Hand::Own && kind == Kind::Symbol("{") && opens_elements(tokens) {
+                    return Ok(Some(text.len() - rest.len()));
+                }
             }
         }
     }
@@ -128,8 +184,7 @@ fn token(rest: &str, line: usize, hand: Hand) -> Result<(Kind<'_>, usize), ReadE
         return Ok((Kind::Quoted(text), close + 2));
     }
     let of_word = |b: &u8| {
-        b.is_ascii_alphanumeric()
-            || b"_-.:/@".contains(b)
+        matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' | b'.' | b':' | b'/' | b'@')
             || (hand == Hand::Any && b"*$%+~?[]'`\\".contains(b))
     };
     let length = rest.bytes().take_while(of_word).count();
@@ -150,6 +205,9 @@ fn token(rest: &str, line: usize, hand: Hand) -> Result<(Kind<'_>, usize), ReadE
 }
 
 fn symbol(rest: &str, hand: Hand) -> Option<&'static str> {
+    if rest.starts_with(',') {
+        return Some(",");
+    }
     let foreign = FOREIGN.iter().filter(|_| hand == Hand::Any);
     SYMBOLS.iter().chain(foreign).copied().find(|symbol| rest.starts_with(symbol))
 }

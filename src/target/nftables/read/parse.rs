@@ -1,8 +1,8 @@
 //! Tokens to syntax: the file, its sets and chains.
 
-use super::lex::{Kind, Token};
+use super::lex::{self, Kind, Token};
 use super::refuse;
-use super::syntax::{Base, Chain, Rule, Set, Table, Type, Word};
+use super::syntax::{Base, Chain, Elements, Rule, Set, Table, Type, Word};
 use crate::net::Family;
 use crate::target::ReadError;
 
@@ -44,6 +44,43 @@ pub(super) fn listing<'a>(tokens: &[Token<'a>]) -> Result<Table<'a>> {
     Ok(table)
 }
 
+impl<'a> Elements<'a> {
+    /// Hands over the values of each element: `a . b, c . d`. A comma may end the list, and lines may break
+    /// after commas and at both ends.
+    pub(super) fn each(
+        &self,
+        arity: usize,
+        mut take: impl FnMut(&[Word<'a>]) -> Result<()>,
+    ) -> Result<()> {
+        let (mut tokens, mut values) = (Vec::new(), Vec::with_capacity(arity));
+        let (mut some, mut more) = (false, true);
+        let (mut rest, mut number) = (Some(self.text), self.line);
+        while let Some(text) = rest {
+            let line = lex::first_line(text);
+            rest = text.get(line.len() + 1..);
+            tokens.clear();
+            lex::line(line, number, &mut tokens)?;
+            number += 1;
+            let mut cursor = Cursor { tokens: &tokens, at: 0 };
+            while cursor.peek().is_some() {
+                if !more {
+                    return cursor.unexpected("`,` or `}`");
+                }
+                values.clear();
+                for at in 0..arity {
+                    if at > 0 {
+                        cursor.keyword(".")?;
+                    }
+                    values.push(cursor.word()?);
+                }
+                take(&values)?;
+                (some, more) = (true, cursor.next_is(Kind::Symbol(",")));
+            }
+        }
+        if some { Ok(()) } else { Err(refuse(self.line, "a list of elements is empty")) }
+    }
+}
+
 impl<'a> Cursor<'_, 'a> {
     pub(in crate::target::nftables) fn peek(&self) -> Option<Kind<'a>> {
         self.tokens.get(self.at).map(|token| token.kind)
@@ -65,6 +102,7 @@ impl<'a> Cursor<'_, 'a> {
             Some(Kind::Quoted(text)) => format!("the text `{text}`"),
             Some(Kind::Word(text)) => format!("`{text}`"),
             Some(Kind::Symbol(text)) => format!("`{text}`"),
+            Some(Kind::Elements(_)) => "a list of elements".to_owned(),
         };
         self.refuse(format!("{wanted} is expected here, not {found}"))
     }
@@ -151,7 +189,7 @@ impl<'a> Cursor<'_, 'a> {
     fn set(&mut self) -> Result<Set<'a>> {
         self.keyword("set")?;
         let name = self.word()?;
-        let mut set = Set { name, types: Vec::new(), interval: false, values: Vec::new() };
+        let mut set = Set { name, types: Vec::new(), interval: false, elements: None };
         let mut seen = Vec::new();
         self.symbol("{")?;
         self.ends();
@@ -169,7 +207,7 @@ impl<'a> Cursor<'_, 'a> {
                 }
                 "elements" if !set.types.is_empty() => {
                     self.symbol("=")?;
-                    set.values = self.elements(set.types.len())?;
+                    set.elements = Some(self.named_elements()?);
                 }
                 other => {
                     return Err(refuse(word.line, format!("`{other}` of a set is not understood")));
@@ -202,8 +240,19 @@ impl<'a> Cursor<'_, 'a> {
         }
     }
 
-    /// Reads `{ a . b, c . d }`; a comma may end the list, and lines may break after commas and braces.
-    pub(super) fn elements(&mut self, arity: usize) -> Result<Vec<Word<'a>>> {
+    fn named_elements(&mut self) -> Result<Elements<'a>> {
+        self.symbol("{")?;
+        let line = self.line();
+        let Some(Kind::Elements(text)) = self.peek() else {
+            return self.unexpected("a list of elements");
+        };
+        self.at += 1;
+        self.symbol("}")?;
+        Ok(Elements { text, line })
+    }
+
+    /// Reads `{ a, b }`; a comma may end the list, and lines may break after commas and braces.
+    pub(super) fn list(&mut self) -> Result<Vec<Word<'a>>> {
         let mut values = Vec::new();
         self.symbol("{")?;
         loop {
@@ -211,12 +260,7 @@ impl<'a> Cursor<'_, 'a> {
             if self.next_is(Kind::Symbol("}")) {
                 break;
             }
-            for at in 0..arity {
-                if at > 0 {
-                    self.keyword(".")?;
-                }
-                values.push(self.word()?);
-            }
+            values.push(self.word()?);
             if !self.next_is(Kind::Symbol(",")) {
                 self.ends();
                 self.symbol("}")?;

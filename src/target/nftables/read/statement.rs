@@ -126,7 +126,7 @@ impl<'a> Cursor<'_, 'a> {
         if self.peek() == Some(Kind::Symbol("{")) {
             return match fields {
                 [Field::Incoming | Field::Outgoing] => Ok(Values::Listed(self.quoted_list()?)),
-                [_] => Ok(Values::Listed(self.elements(1)?)),
+                [_] => Ok(Values::Listed(self.list()?)),
                 _ => self.refuse("an unnamed set of joined fields is not understood"),
             };
         }

@@ -31,8 +31,17 @@ pub(super) struct Set<'a> {
     pub(super) types: Vec<Type>,
     /// Whether elements may be prefixes and ranges.
     pub(super) interval: bool,
-    /// The values of all elements, one after the other: each has as many as there are types.
-    pub(super) values: Vec<Word<'a>>,
+    /// Its elements; none where it does not say any.
+    pub(super) elements: Option<Elements<'a>>,
+}
+
+/// The elements of a named set, as written: each has as many values as the set has types.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Elements<'a> {
+    /// What stands between the braces.
+    pub(super) text: &'a str,
+    /// The line that it begins on.
+    pub(super) line: usize,
 }
 
 /// The type of a set's values.

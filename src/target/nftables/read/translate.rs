@@ -8,7 +8,7 @@ use crate::net::protocol;
 use crate::proof::Program;
 use crate::proof::program::{self, Clause, Match, Place, Ranges, Then};
 use crate::target::ReadError;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 type Result<T> = std::result::Result<T, ReadError>;
 
@@ -23,9 +23,24 @@ pub(super) fn program(placement: &Placement, table: &Table<'_>) -> Result<Progra
         }
         program.chains.push(program::Chain { name: chain.name.text.to_owned(), clauses });
     }
+    unused(table)?;
     program.bases = hooks::bases(table)?;
     hooks::check(table, &program)?;
     Ok(program)
+}
+
+/// Holds the elements of joined sets that no rule uses against the syntax: nothing goes unread.
+fn unused(table: &Table<'_>) -> Result<()> {
+    let statements = table.chains.iter().flat_map(|chain| &chain.rules);
+    let used = statements.flat_map(|rule| &rule.statements).filter_map(|one| match one {
+        Statement::Match { values: Values::Named(name), .. } => Some(name.text),
+        _ => None,
+    });
+    let used: HashSet<_> = used.collect();
+    let joined = table.sets.iter().filter(|set| set.types.len() > 1);
+    joined.filter(|set| !used.contains(set.name.text)).try_for_each(|set| {
+        set.elements.map_or(Ok(()), |list| list.each(set.types.len(), |_| Ok(())))
+    })
 }
 
 /// The names of a table.
@@ -42,7 +57,7 @@ impl<'t, 'a> Reader<'t, 'a> {
         for set in &table.sets {
             // Sets of joined values are read where they are used.
             let one = match set.types.as_slice() {
-                [kind] => Some(elements(*kind, &set.values, set.interval)?),
+                [kind] => Some(elements(*kind, set.elements.as_ref(), set.interval)?),
                 _ => None,
             };
             if sets.insert(set.name.text, (set, one)).is_some() {
@@ -212,18 +227,50 @@ impl<'t, 'a> Reader<'t, 'a> {
             let reason = format!("the set `{}` is of another type", name.text);
             return Err(refuse(name.line, reason));
         }
-        let mut all = Vec::with_capacity(set.values.len() / fields.len().max(1));
-        for words in set.values.chunks(fields.len().max(1)) {
-            let mut when = Vec::with_capacity(fields.len());
-            for ((field, kind), word) in fields.iter().zip(&kinds).zip(words) {
-                let value = element(*kind, *word, set.interval)?;
-                when.extend(value.matching(bare(*field)).unwrap_or_default());
+        let mut all: Vec<Vec<Match>> = Vec::new();
+        let Some(list) = &set.elements else { return Ok(all) };
+        let mut before: Vec<&str> = Vec::new();
+        list.each(fields.len(), |words| {
+            let value = |at: usize| -> Result<Vec<Match>> {
+                let value = element(kinds[at], words[at], set.interval)?;
+                Ok(value.matching(bare(fields[at])).unwrap_or_default())
+            };
+            let last = words.len() - 1;
+            let first = words.iter().take(last).map(|word| word.text);
+            // Elements that differ in their last value alone are one product.
+            if let Some(known) = all.last_mut().and_then(|when| when.last_mut())
+                && first.clone().eq(before.iter().copied())
+                && let [more] = value(last)?.as_slice()
+                && widen(known, more)
+            {
+                return Ok(());
             }
-            headers.elements |= fields.iter().any(any_header) && !with_ports(&when);
+            before.clear();
+            before.extend(first);
+            let mut when = Vec::with_capacity(fields.len());
+            for at in 0..=last {
+                when.extend(value(at)?);
+            }
             all.push(when);
-        }
+            Ok(())
+        })?;
+        headers.elements |=
+            fields.iter().any(any_header) && !all.iter().all(|when| with_ports(when));
         Ok(all)
     }
+}
+
+/// Adds the values of a match to another one on the same field; false when it is of another.
+fn widen(one: &mut Match, more: &Match) -> bool {
+    match (one, more) {
+        (Match::Source4(one), Match::Source4(more)) => one.extend(more),
+        (Match::Source6(one), Match::Source6(more)) => one.extend(more),
+        (Match::Destination4(one), Match::Destination4(more)) => one.extend(more),
+        (Match::Destination6(one), Match::Destination6(more)) => one.extend(more),
+        (Match::Field(of, one), Match::Field(other, more)) if of == other => one.extend(more),
+        _ => return false,
+    }
+    true
 }
 
 /// The protocol that a field implies, which is the same for all elements of a set.

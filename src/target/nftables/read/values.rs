@@ -1,7 +1,7 @@
 //! Words to the values that they stand for.
 
 use super::refuse;
-use super::syntax::{Field, Type, Word};
+use super::syntax::{Elements, Field, Type, Word};
 use crate::ir::State;
 use crate::net::{Family, Scalar, icmp, protocol};
 use crate::proof::program::{self, Match, Ranges};
@@ -25,11 +25,22 @@ pub(in crate::target::nftables) enum Set {
 }
 
 /// Reads the elements of a set of addresses, ports or protocols.
-pub(super) fn elements(kind: Type, words: &[Word<'_>], interval: bool) -> Result<Set> {
+pub(super) fn elements(kind: Type, list: Option<&Elements<'_>>, interval: bool) -> Result<Set> {
+    read(kind, interval, |take| {
+        let one = |values: &[Word<'_>]| values.iter().copied().try_for_each(&mut *take);
+        list.map_or(Ok(()), |list| list.each(1, one))
+    })
+}
+
+/// Takes each word of a list in its turn.
+type Take<'t> = dyn FnMut(Word<'_>) -> Result<()> + 't;
+
+/// Reads the values of a type that `each` hands over.
+fn read(kind: Type, interval: bool, each: impl FnOnce(&mut Take<'_>) -> Result<()>) -> Result<Set> {
     match kind {
-        Type::Address(family) => addresses(family, words, interval),
-        Type::Port => numbers(words, port_number, interval),
-        Type::Protocol => numbers(words, protocol_number, interval),
+        Type::Address(family) => addresses(family, interval, each),
+        Type::Port => numbers(port_number, interval, each),
+        Type::Protocol => numbers(protocol_number, interval, each),
     }
 }
 
@@ -59,16 +70,20 @@ pub(in crate::target::nftables) fn element(
         Type::Address(Family::V6) => v6().map(|range| Set::V6(vec![range])),
         Type::Port | Type::Protocol => None,
     };
-    one.map_or_else(|| elements(kind, &[word], interval), Ok)
+    one.map_or_else(|| read(kind, interval, |take| take(word)), Ok)
 }
 
-fn addresses(family: Family, words: &[Word<'_>], interval: bool) -> Result<Set> {
+fn addresses(
+    family: Family,
+    interval: bool,
+    each: impl FnOnce(&mut Take<'_>) -> Result<()>,
+) -> Result<Set> {
     match family {
         Family::V4 => {
             let net = |at: Ipv4Addr, length| {
                 Ipv4Net::new(at, length).ok().filter(|n| n.addr() == n.network())
             };
-            let (nets, mut ranges) = split(words, interval, 32, net, Ipv4Addr::to_bits)?;
+            let (nets, mut ranges) = split(interval, 32, net, Ipv4Addr::to_bits, each)?;
             ranges.extend(sets::v4(nets));
             Ok(Set::V4(ranges))
         }
@@ -76,7 +91,7 @@ fn addresses(family: Family, words: &[Word<'_>], interval: bool) -> Result<Set> 
             let net = |at: Ipv6Addr, length| {
                 Ipv6Net::new(at, length).ok().filter(|n| n.addr() == n.network())
             };
-            let (nets, mut ranges) = split(words, interval, 128, net, Ipv6Addr::to_bits)?;
+            let (nets, mut ranges) = split(interval, 128, net, Ipv6Addr::to_bits, each)?;
             ranges.extend(sets::v6(nets));
             Ok(Set::V6(ranges))
         }
@@ -85,32 +100,35 @@ fn addresses(family: Family, words: &[Word<'_>], interval: bool) -> Result<Set> 
 
 /// Splits addresses into prefixes and ranges (`a-b`, which `nft list` writes for what is no prefix).
 fn split<A: FromStr + Copy, N, T: Ord>(
-    words: &[Word<'_>],
     interval: bool,
     most: u8,
     net: impl Fn(A, u8) -> Option<N>,
     bits: fn(A) -> T,
+    each: impl FnOnce(&mut Take<'_>) -> Result<()>,
 ) -> Result<(Vec<N>, Ranges<T>)> {
-    let (mut nets, mut ranges) = (Vec::with_capacity(words.len()), Vec::new());
-    for word in words {
+    let (mut nets, mut ranges) = (Vec::new(), Vec::new());
+    each(&mut |word| {
         let bad = || refuse(word.line, format!("`{}` is not an address or prefix here", word.text));
         let address = |text: &str| text.parse::<A>().map_err(|_| bad());
-        if let Some((low, high)) = word.text.split_once('-') {
-            let (low, high) = (bits(address(low)?), bits(address(high)?));
+        let mark = word.text.bytes().position(|b| matches!(b, b'-' | b'/'));
+        let (text, rest) = word.text.split_at(mark.unwrap_or(word.text.len()));
+        if let Some(high) = rest.strip_prefix('-') {
+            let (low, high) = (bits(address(text)?), bits(address(high)?));
             if low > high || !interval {
                 return Err(bad());
             }
             ranges.push((low, high));
-            continue;
+            return Ok(());
         }
-        let (text, length) = match word.text.split_once('/') {
-            Some((text, length)) if interval => (text, decimal(length).ok_or_else(bad)?),
+        let length = match rest.strip_prefix('/') {
+            Some(length) if interval => decimal(length).ok_or_else(bad)?,
             Some(_) => return Err(bad()),
-            None => (word.text, most.into()),
+            None => most.into(),
         };
         let length = u8::try_from(length).map_err(|_| bad())?;
         nets.push(net(address(text)?, length).ok_or_else(bad)?);
-    }
+        Ok(())
+    })?;
     Ok((nets, ranges))
 }
 
@@ -134,9 +152,13 @@ fn protocol_number(text: &str) -> Option<u32> {
     named.map(u32::from).or_else(|| decimal(text).filter(|number| *number <= 255))
 }
 
-fn numbers(words: &[Word<'_>], one: impl Fn(&str) -> Option<u32>, interval: bool) -> Result<Set> {
-    let mut ranges = Vec::with_capacity(words.len());
-    for word in words {
+fn numbers(
+    one: impl Fn(&str) -> Option<u32>,
+    interval: bool,
+    each: impl FnOnce(&mut Take<'_>) -> Result<()>,
+) -> Result<Set> {
+    let mut ranges = Vec::new();
+    each(&mut |word| {
         let bad = || refuse(word.line, format!("`{}` is not a value here", word.text));
         // A name may have a hyphen, so the whole word is tried first.
         let range = match one(word.text) {
@@ -150,7 +172,8 @@ fn numbers(words: &[Word<'_>], one: impl Fn(&str) -> Option<u32>, interval: bool
             return Err(bad());
         }
         ranges.push(range);
-    }
+        Ok(())
+    })?;
     Ok(Set::Numbers(ranges))
 }
 
@@ -160,17 +183,19 @@ pub(in crate::target::nftables) fn listed(
     words: &[Word<'_>],
     interfaces: impl Fn(&str) -> Option<u32>,
 ) -> Result<Set> {
+    let each = |take: &mut Take<'_>| words.iter().copied().try_for_each(take);
+    let octet = |text: &str| decimal(text).filter(|n| *n <= 255);
     match field {
-        Field::Source(family) | Field::Destination(family) => addresses(family, words, true),
-        Field::Protocol => numbers(words, protocol_number, true),
-        Field::SourcePort(_) | Field::DestinationPort(_) => numbers(words, port_number, true),
-        Field::HopLimit(_) => numbers(words, |text| decimal(text).filter(|n| *n <= 255), true),
-        Field::Family => numbers(words, family_number, false),
-        Field::Incoming | Field::Outgoing => numbers(words, interfaces, false),
-        Field::State => numbers(words, state_number, false),
+        Field::Source(family) | Field::Destination(family) => addresses(family, true, each),
+        Field::Protocol => numbers(protocol_number, true, each),
+        Field::SourcePort(_) | Field::DestinationPort(_) => numbers(port_number, true, each),
+        Field::HopLimit(_) => numbers(octet, true, each),
+        Field::Family => numbers(family_number, false, each),
+        Field::Incoming | Field::Outgoing => numbers(interfaces, false, each),
+        Field::State => numbers(state_number, false, each),
         Field::Flags => flags(words),
-        Field::IcmpType(family) => icmp_types(family, words),
-        Field::IcmpCode(family) => icmp_codes(family, words),
+        Field::IcmpType(family) => icmp_types(family, each),
+        Field::IcmpCode(family) => icmp_codes(family, each),
     }
 }
 
@@ -221,12 +246,12 @@ fn flags(words: &[Word<'_>]) -> Result<Set> {
     ))
 }
 
-fn icmp_types(family: Family, words: &[Word<'_>]) -> Result<Set> {
+fn icmp_types(family: Family, each: impl FnOnce(&mut Take<'_>) -> Result<()>) -> Result<Set> {
     let one = |text: &str| match decimal(text) {
         Some(number) => Some(number).filter(|number| *number <= 255),
         None => icmp::number(family, text).map(u32::from),
     };
-    let Set::Numbers(types) = numbers(words, one, true)? else {
+    let Set::Numbers(types) = numbers(one, true, each)? else {
         return Ok(Set::Numbers(Vec::new()));
     };
     let words = types.into_iter().map(|(low, high)| (low << 8, high << 8 | 255));
@@ -251,8 +276,8 @@ fn code_number(family: Family, text: &str) -> Option<u32> {
     Some(named)
 }
 
-fn icmp_codes(family: Family, words: &[Word<'_>]) -> Result<Set> {
-    let Set::Numbers(codes) = numbers(words, |text| code_number(family, text), true)? else {
+fn icmp_codes(family: Family, each: impl FnOnce(&mut Take<'_>) -> Result<()>) -> Result<Set> {
+    let Set::Numbers(codes) = numbers(|text| code_number(family, text), true, each)? else {
         return Ok(Set::Numbers(Vec::new()));
     };
     let of_type = |ty: u32| codes.iter().map(move |(low, high)| (ty << 8 | low, ty << 8 | high));
