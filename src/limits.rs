@@ -128,7 +128,7 @@ fn sets() -> Vec<Limit> {
         option: Some("`--proof-memory MIB`"),
         ..limit(
             "the memory of a proof, for each address family",
-            "1024 MiB".to_owned(),
+            format!("{} MiB", proof::Budget::BYTES >> 20),
             "the proof did not end within".to_owned(),
             Code::NotProven,
             "some rule lists have very many different parts",
