@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("source", &[]),
+    ("files", &[]),
     ("diag", &["source"]),
     ("ir", &["net"]),
     ("proof", &["ir", "net"]),

@@ -15,6 +15,9 @@ mod library;
 mod raw;
 mod schema;
 
+/// How the names of manifests end, which list what a compile wrote; no output may have such a name.
+pub const MANIFEST: &str = ".portcullis.json";
+
 pub use builtin::names as builtin_libraries;
 pub use files::Loader;
 pub use schema::schema;

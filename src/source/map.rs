@@ -44,12 +44,13 @@ pub struct SourceMap {
 }
 
 impl SourceMap {
-    /// Adds a file under the name that messages show.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+    /// Adds a file under the name that messages show, as far as it can be shown.
+    pub fn add(&mut self, name: impl AsRef<str>, text: impl Into<Arc<str>>) -> FileId {
         let text = text.into();
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        self.files.push(File { name: name.into(), text, lines });
+        let name = super::shown(name.as_ref()).into_owned();
+        self.files.push(File { name, text, lines });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
