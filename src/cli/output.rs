@@ -338,6 +338,7 @@ pub(super) fn report(path: &Path, text: &str, seen: &Seen) -> Result<(), Failed>
         Ok(Standing::Other(why)) => return Err(failed(&why)),
         Ok(Standing::Nothing) | Err(_) => {}
     }
+    tree.clean("").map_err(|error| failed(&error))?;
     let staged = tree.stage(name, text, false, true).map_err(|error| failed(&error))?;
     staged.put().map_err(|error| failed(&error))
 }

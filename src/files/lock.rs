@@ -25,14 +25,17 @@ pub(super) enum Use {
 /// Locks a folder; says so by `waiting` when that takes long.
 pub(super) fn lock(dir: &Dir, how: Use, waiting: &dyn Fn()) -> Result<Option<Lock>, Unread> {
     // The folder itself is locked, so that nothing stands in it that is not an artifact.
-    if cfg!(unix)
-        && let Some(lock) = hold(dir.open_dir(".")?.into_std_file(), how, waiting)
-    {
-        return Ok(Some(lock));
+    if cfg!(unix) {
+        // A handle of its own: the one that paths are looked up by may be good for nothing else.
+        let folder = dir.open_with(".", OpenOptions::new().read(true))?.into_std();
+        if let Some(lock) = hold(folder, how, waiting) {
+            return Ok(Some(lock));
+        }
     }
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).follow(FollowSymlinks::No);
-    match dir.open_with(INSTEAD, &options) {
+    let options = options.read(true).follow(FollowSymlinks::No);
+    let options = options.write(how == Use::Write).create(how == Use::Write);
+    match dir.open_with(INSTEAD, options) {
         Err(error) if how == Use::Write => Err(error.into()),
         Err(_) => Ok(None),
         Ok(file) => match hold(file.into_std(), how, waiting) {
