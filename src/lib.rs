@@ -18,6 +18,7 @@ pub mod compile;
 pub mod diag;
 pub mod diff;
 pub mod feed;
+mod files;
 pub mod ir;
 pub mod limits;
 mod near;

@@ -1,7 +1,7 @@
 //! Every limit of the program, as data: what docs/limits.md is made from, and what tests reach.
 
 use crate::diag::{AROUND, ASKED, Code, LISTED, MOST, MOST_PLACES, MOST_TEXT};
-use crate::{near, pass, policy, source, target, verify};
+use crate::{near, pass, policy, proof, source, target, verify};
 
 /// A size, a depth or a cost that is not exceeded.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("source", &[]),
+    ("files", &[]),
     ("diag", &["source"]),
     ("ir", &["net"]),
     ("proof", &["ir", "net"]),
@@ -87,6 +88,37 @@ fn only_cli_prints_or_exits() {
         let text = fs::read_to_string(path).expect("a source file");
         for word in ["println!", "eprintln!", "process::exit", "stdout()", "stderr()", "env::var"] {
             assert!(!text.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn one_file_alone_prints_and_one_room_opens_files() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    files(&src, &mut paths);
+    let is_test =
+        |path: &Path| path.ends_with("tests.rs") || path.to_string_lossy().contains("testing");
+    for path in paths.iter().filter(|path| !is_test(path)) {
+        let text = fs::read_to_string(path).expect("a source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let prints =
+            ["stdout()", "stderr()", "println!", "print!("].iter().any(|word| code.contains(word));
+        assert!(!prints || path.ends_with("cli/report.rs"), "{} prints", path.display());
+        // A report that the caller sends to a device is written by cli/output.rs.
+        let opens = [
+            "fs::read",
+            "fs::write",
+            "File::open",
+            "fs::rename",
+            "fs::remove",
+            "read_dir",
+            "OpenOptions",
+        ];
+        for word in opens.iter().filter(|word| code.contains(**word)) {
+            let may = path.starts_with(src.join("files"))
+                || (path.ends_with("cli/output.rs") && *word == "fs::write");
+            assert!(may, "{} has {word}", path.display());
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
 use crate::check::Asks;
 use crate::compile::{self, Inputs};
 use crate::diag::{Code, Severity};
+use crate::target::render::Templates;
 use clap::Args;
 use serde_json::json;
 
@@ -52,9 +53,9 @@ pub(super) fn run(command: &Check, global: &Global) -> u8 {
 }
 
 fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs)?;
-    let templates = load::templates(None)?;
-    let Some(policy) = load::policy(&command.policy, &command.inputs, session) else {
+    let feeds = load::feeds(&command.inputs, session)?;
+    let templates = Templates::default();
+    let Some(policy) = load::policy(&command.policy, &command.inputs, session)? else {
         session.finish(global, &json!(null));
         return Ok(FAILED);
     };

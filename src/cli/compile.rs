@@ -1,9 +1,10 @@
 //! `portcullis compile`: writes the artifacts of a policy, or says which are out of date.
 
-use super::report::{self, Failed, Session, print, say};
-use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, output};
+use super::report::{self, Failed, Session, print, print_verbatim, say};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load, output};
 use crate::compile::{self, Artifact, Inputs};
 use crate::diag::{Code, Diagnostic};
+use crate::files::Tree;
 use crate::policy::ast::Policy;
 use crate::timing::phase;
 use clap::{Args, ValueEnum};
@@ -30,6 +31,9 @@ pub(super) struct Compile {
     /// Write nothing; print what would change in each file.
     #[arg(long)]
     diff: bool,
+    /// Write over files that this program did not make from this policy, and over another user's.
+    #[arg(long, conflicts_with_all = ["check", "diff"])]
+    force: bool,
     /// Take templates of the same names from this folder.
     #[arg(long, value_name = "DIR")]
     template_dir: Option<PathBuf>,
@@ -54,9 +58,9 @@ pub(super) fn run(command: &Compile, global: &Global) -> u8 {
 }
 
 fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs)?;
-    let templates = load::templates(command.template_dir.as_deref())?;
-    let Some(policy) = load::policy(&command.policy, &command.inputs, session) else {
+    let feeds = load::feeds(&command.inputs, session)?;
+    let templates = load::templates(command.template_dir.as_deref(), session)?;
+    let Some(policy) = load::policy(&command.policy, &command.inputs, session)? else {
         session.finish(global, &json!(null));
         return Ok(FAILED);
     };
@@ -114,7 +118,7 @@ fn emit(
 fn deliver(
     command: &Compile,
     global: &Global,
-    session: &Session,
+    session: &mut Session,
     policy: &Policy,
     feeds: &crate::feed::Feeds,
     artifacts: &[Artifact],
@@ -129,13 +133,26 @@ fn deliver(
     let others = all.filter(|name| !done.contains(name)).collect();
     let feeds = feeds.iter().map(|(vendor, feed)| (vendor.to_owned(), feed.version().to_string()));
     let feeds: BTreeMap<_, _> = feeds.collect();
-    let plan = phase("compare with files", || {
-        output::plan(&root, &policy.name.value, feeds, artifacts, &others)
-    });
-    let plan = plan.map_err(|error| Failed(error.to_string()))?;
+    let made = output::Made {
+        root: &root,
+        policy: &policy.name.value,
+        source: &load::source_name(&command.policy),
+        feeds,
+        artifacts,
+        others: &others,
+        seen: &session.seen,
+        force: command.force,
+    };
     let writes = !command.check && !command.diff;
-    if writes {
-        phase("write", || plan.carry_out()).map_err(|error| Failed(error.to_string()))?;
+    let tree = phase("open, lock", || open(&root, writes))?;
+    let plan = phase("compare with files", || output::plan(tree.as_ref(), &made))?;
+    if !plan.conflicts.is_empty() {
+        plan.conflicts.iter().for_each(|one| session.diags.push(in_the_way(policy, one)));
+        session.finish(global, &json!(null));
+        return Ok(FAILED);
+    }
+    if let Some(tree) = tree.as_ref().filter(|_| writes) {
+        phase("write", || plan.carry_out(tree, &root))?;
     }
     session.finish(global, &results(artifacts, &plan));
     if command.diff {
@@ -151,20 +168,39 @@ fn deliver(
     Ok(FINDINGS)
 }
 
+/// Opens the output folder and locks it: nobody writes while we read or write.
+fn open(root: &Path, writes: bool) -> Result<Option<Tree>, Failed> {
+    let waiting = || super::waiting(root);
+    let tree = match writes {
+        true => Tree::to_write(root, &waiting).map(Some),
+        false => Tree::to_read(root, &waiting),
+    };
+    tree.map_err(|error| disk::refused(&root.to_string_lossy(), &error))
+}
+
+/// Says what stands in the place of an output.
+fn in_the_way(policy: &Policy, conflict: &output::Conflict) -> Diagnostic {
+    let target = policy.targets.iter().find(|t| Some(&t.spec.name) == conflict.target.as_ref());
+    let span = target.map_or(policy.name.span, |target| target.output);
+    Diagnostic::new(Code::OutputTaken, conflict.message.as_str())
+        .at(span, "")
+        .help(conflict.help.as_str())
+}
+
 fn root(command: &Compile) -> Result<PathBuf, Failed> {
     match command.output.as_deref() {
         Some(folder) => Ok(PathBuf::from(folder)),
         None if command.policy == "-" => {
             Err(Failed("a policy from standard input needs `-o DIR` or `-o -`".to_owned()))
         }
-        None => Ok(load::folder(&command.policy)),
+        None => Ok(disk::folder(&command.policy)),
     }
 }
 
 fn to_stdout(artifacts: &[Artifact]) -> Result<u8, Failed> {
     let mut files = artifacts.iter().flat_map(|artifact| &artifact.files);
     match (files.next(), files.next()) {
-        (Some(file), None) => Ok(print(&file.text)),
+        (Some(file), None) => Ok(print_verbatim(&file.text)),
         _ => Err(Failed(
             "`-o -` prints one file: choose one target of one file with `-t`".to_owned(),
         )),
@@ -175,6 +211,8 @@ fn repair(command: &Compile) -> String {
     let mut words = vec!["portcullis compile".to_owned(), quoted(&command.policy)];
     words.extend(command.targets.iter().map(|target| format!("-t {}", quoted(target))));
     words.extend(command.output.iter().map(|folder| format!("-o {}", quoted(folder))));
+    let root = command.inputs.root.iter();
+    words.extend(root.map(|d| format!("--root {}", quoted(&d.to_string_lossy()))));
     words.extend(command.inputs.aws_feed.iter().map(|feed| format!("--aws-feed {}", quoted(feed))));
     let templates = command.template_dir.iter();
     words.extend(templates.map(|d| format!("--template-dir {}", quoted(&d.to_string_lossy()))));
@@ -219,7 +257,7 @@ fn summary(artifacts: &[Artifact], plan: &output::Plan, root: &Path, wrote: bool
     }
     for path in &plan.edited {
         text += &format!(
-            "  {:<11} {} (edited since; remove it by hand)\n",
+            "  {:<11} {} (edited since, or not ours; remove it by hand)\n",
             "stale",
             root.join(path).display()
         );

@@ -1,7 +1,7 @@
 //! `portcullis diff`: what traffic a change opens and closes.
 
 use super::report::{self, Failed, Session, print};
-use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, revision::Revision};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load, revision::Revision};
 use crate::analysis::Names;
 use crate::compile::{self, Inputs};
 use crate::diag::{Diags, Severity, listed};
@@ -10,7 +10,7 @@ use crate::feed::Feeds;
 use crate::pass::resolve::{self, Resolved};
 use crate::policy::ast::{Policy, Target};
 use crate::proof::Budget;
-use crate::target::{File, Listing, ReadError};
+use crate::target::{File, Listing, ReadError, render::Templates};
 use crate::verify;
 use clap::Args;
 use serde_json::json;
@@ -87,7 +87,7 @@ fn of_policies(command: &Compare, global: &Global, session: &mut Session) -> Res
         }
     };
     let revision = match &command.against {
-        Some(name) => Some(Revision::new(name, old)?),
+        Some(name) => Some(Revision::new(name, old, &command.inputs)?),
         None => None,
     };
     let old = load_old(command, old, revision.as_ref(), session)?;
@@ -150,7 +150,7 @@ fn load_side(
     revision: Option<&Revision>,
     session: &mut Session,
 ) -> Result<Option<Loaded>, Failed> {
-    load_with(load::feeds(inputs)?, inputs, path, revision, session)
+    load_with(load::feeds(inputs, session)?, inputs, path, revision, session)
 }
 
 fn load_with(
@@ -162,7 +162,7 @@ fn load_with(
 ) -> Result<Option<Loaded>, Failed> {
     let policy = match revision {
         Some(revision) => load::policy_by(path, revision, inputs, session),
-        None => load::policy(path, inputs, session),
+        None => load::policy(path, inputs, session)?,
     };
     let Some(policy) = policy else { return Ok(None) };
     let Some(resolved) = resolve::resolve(&policy, &feeds, &mut session.diags) else {
@@ -181,7 +181,7 @@ fn compiled(
     path: &str,
     session: &mut Session,
 ) -> Result<Option<Files>, Failed> {
-    let templates = load::templates(None)?;
+    let templates = Templates::default();
     let source = load::source_name(path);
     let inputs = Inputs { feeds, templates: &templates, source: &source };
     let mut diags = Diags::default();
@@ -196,7 +196,7 @@ fn compiled(
 /// Gives the files as committed, of the targets of which all are there.
 fn committed(files: &Files, policy: &str, revision: &Revision) -> Files {
     let then = |file: &File| {
-        let path = load::folder(policy).join(&file.path);
+        let path = disk::folder(policy).join(&file.path);
         let text = String::from_utf8(revision.bytes(&path.to_string_lossy()).ok()?).ok()?;
         Some(File { text, ..file.clone() })
     };
@@ -215,8 +215,8 @@ fn of_firewalls(
     let [old, new] = command.sides.as_slice() else {
         return Err(Failed("give two artifacts or listings".to_owned()));
     };
-    let feeds = load::feeds(&command.inputs)?;
-    let Some(policy) = load::policy(path, &command.inputs, session) else {
+    let feeds = load::feeds(&command.inputs, session)?;
+    let Some(policy) = load::policy(path, &command.inputs, session)? else {
         session.finish(global, &json!(null));
         return Ok(FAILED);
     };

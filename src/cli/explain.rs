@@ -4,6 +4,7 @@ use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, Format, Global, InputArgs, load};
 use crate::compile::{self, Explanation, Inputs};
 use crate::ir::syntax;
+use crate::target::render::Templates;
 use clap::Args;
 use serde_json::json;
 
@@ -31,9 +32,9 @@ fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<
         let piece = command.packet.get(error.at).unwrap_or_default();
         Failed(format!("{} (at `{piece}`); {}", error.message, error.help))
     })?;
-    let feeds = load::feeds(&command.inputs)?;
-    let templates = load::templates(None)?;
-    let policy = load::policy(&command.policy, &command.inputs, session);
+    let feeds = load::feeds(&command.inputs, session)?;
+    let templates = Templates::default();
+    let policy = load::policy(&command.policy, &command.inputs, session)?;
     let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let explanation =
@@ -50,9 +51,9 @@ fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<
 }
 
 fn answer(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs)?;
-    let policy = load::policy(&command.policy, &command.inputs, session);
-    let Session { sources, diags } = session;
+    let feeds = load::feeds(&command.inputs, session)?;
+    let policy = load::policy(&command.policy, &command.inputs, session)?;
+    let Session { sources, diags, .. } = session;
     let answers =
         policy.and_then(|policy| compile::ask(&policy, &feeds, &command.packet, sources, diags));
     session.finish(global, &json!(answers));

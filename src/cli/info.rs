@@ -1,6 +1,6 @@
 //! Commands that tell of the program itself.
 
-use super::report::{failure, print};
+use super::report::{failure, print, print_json, print_verbatim};
 use super::{Format, Global};
 use crate::diag::Code;
 use crate::near::nearest;
@@ -9,7 +9,7 @@ use crate::target::caps;
 /// Lists the kinds of firewall and what each can say.
 pub(super) fn targets(global: &Global) -> u8 {
     match global.format {
-        Format::Json => print(&format!("{:#}\n", serde_json::json!(caps::all()))),
+        Format::Json => print_json(&serde_json::json!(caps::all())),
         _ => print(&caps::all().map(caps::Caps::text).concat()),
     }
 }
@@ -38,14 +38,14 @@ pub(super) fn codes(code: Option<&str>) -> u8 {
 pub(super) fn completions(shell: clap_complete::Shell, command: &mut clap::Command) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(shell, command, "portcullis", &mut script);
-    print(&String::from_utf8_lossy(&script))
+    print_verbatim(&String::from_utf8_lossy(&script))
 }
 
 /// Prints the manual page, in troff.
 pub(super) fn man(command: clap::Command) -> u8 {
     let mut page = Vec::new();
     match clap_mangen::Man::new(command).render(&mut page) {
-        Ok(()) => print(&String::from_utf8_lossy(&page)),
+        Ok(()) => print_verbatim(&String::from_utf8_lossy(&page)),
         Err(error) => failure(&error.to_string()),
     }
 }

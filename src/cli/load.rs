@@ -1,55 +1,16 @@
 //! Reading a policy and its inputs from the file system.
 
 use super::InputArgs;
+use super::disk::{self, Disk, Named, STDIN, refused};
 use super::report::{Failed, Session};
 use crate::feed::{Feeds, aws};
+use crate::files::{self, Unread, most};
 use crate::policy::{self, Loader, ast::Policy};
+use crate::source::shown;
 use crate::target::{File, render::Templates};
 use crate::timing::phase;
 use crate::{compile, diag};
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// What messages call standard input.
-const STDIN: &str = "standard input";
-
-/// The file system, and standard input as `-`.
-struct Disk;
-
-impl Loader for Disk {
-    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        let mut from: Box<dyn Read> = match path {
-            "-" if STDIN_READ.swap(true, Ordering::Relaxed) => {
-                return Err("standard input can be read once only".to_owned());
-            }
-            "-" => Box::new(std::io::stdin()),
-            path => Box::new(fs::File::open(path).map_err(|error| error.to_string())?),
-        };
-        let mut bytes = Vec::new();
-        let read = from.by_ref().take(LARGEST + 1).read_to_end(&mut bytes);
-        read.map_err(|error| error.to_string())?;
-        match u64::try_from(bytes.len()) {
-            Ok(size) if size <= LARGEST => Ok(bytes),
-            _ => Err(format!("larger than {} MiB", LARGEST >> 20)),
-        }
-    }
-}
-
-/// Whether standard input was read.
-static STDIN_READ: AtomicBool = AtomicBool::new(false);
-
-/// The most bytes that are read of anything.
-const LARGEST: u64 = 512 << 20;
-
-/// Gives the folder that a policy's relative paths start from.
-pub(super) fn folder(policy: &str) -> PathBuf {
-    match Path::new(policy).parent() {
-        Some(parent) if policy != "-" => parent.to_owned(),
-        _ => PathBuf::new(),
-    }
-}
+use std::path::Path;
 
 /// Gives the name that artifacts and messages call the policy by.
 pub(super) fn source_name(policy: &str) -> String {
@@ -60,8 +21,18 @@ pub(super) fn source_name(policy: &str) -> String {
 }
 
 /// Reads and decodes the policy; `None` when it has faults, which are in the session.
-pub(super) fn policy(path: &str, args: &InputArgs, session: &mut Session) -> Option<Policy> {
-    policy_by(path, &Disk, args, session)
+///
+/// # Errors
+/// When its folder cannot be opened.
+pub(super) fn policy(
+    path: &str,
+    args: &InputArgs,
+    session: &mut Session,
+) -> Result<Option<Policy>, Failed> {
+    let disk = Disk::new(path, args)?;
+    let policy = policy_by(path, &disk, args, session);
+    session.seen.append(disk.seen());
+    Ok(policy)
 }
 
 /// The same, with files from elsewhere.
@@ -80,24 +51,32 @@ pub(super) fn policy_by(
 }
 
 /// Adds tests and invariants from files of their own; `None` when one has faults, which are in the session.
+///
+/// # Errors
+/// When the policy's folder cannot be opened.
 pub(super) fn with_tests(
     mut policy: Policy,
+    path: &str,
     files: &[String],
+    args: &InputArgs,
     session: &mut Session,
-) -> Option<Policy> {
-    let Session { sources, diags } = session;
+) -> Result<Option<Policy>, Failed> {
+    let disk = Disk::new(path, args)?;
+    let Session { sources, diags, seen } = session;
     let mut fine = true;
-    for path in files {
-        fine &= policy::load_tests(path, &mut policy, &Disk, sources, diags);
+    for file in files {
+        fine &= policy::load_tests(file, &mut policy, &Named(&disk, file), sources, diags);
     }
-    fine.then_some(policy)
+    seen.append(disk.seen());
+    Ok(fine.then_some(policy))
 }
 
 /// Reads the vendors' feeds: the snapshot that is built in, unless a file is given.
-pub(super) fn feeds(args: &InputArgs) -> Result<Feeds, Failed> {
+pub(super) fn feeds(args: &InputArgs, session: &mut Session) -> Result<Feeds, Failed> {
     let Some(path) = &args.aws_feed else { return Ok(Feeds::bundled()) };
-    let bytes = fs::read(path).map_err(|error| Failed(format!("{path}: {error}")))?;
-    feeds_of(path, &bytes)
+    let content = disk::given(path, most::FEED).map_err(|error| refused(path, &error))?;
+    session.seen.add(path, &content);
+    feeds_of(path, &content.bytes)
 }
 
 /// The same, with an AWS feed that was read already.
@@ -107,20 +86,35 @@ pub(super) fn feeds_of(path: &str, bytes: &[u8]) -> Result<Feeds, Failed> {
 }
 
 /// Reads the templates that replace those built in: every file of a folder.
-pub(super) fn templates(folder: Option<&Path>) -> Result<Templates, Failed> {
+pub(super) fn templates(folder: Option<&Path>, session: &mut Session) -> Result<Templates, Failed> {
     let mut templates = Templates::default();
     let Some(folder) = folder else { return Ok(templates) };
-    let failed =
-        |path: &Path, error: &dyn std::fmt::Display| Failed(format!("{}: {error}", path.display()));
-    for entry in fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
-        let path = entry.map_err(|error| failed(folder, &error))?.path();
-        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        templates.replace(&name, text).map_err(|known| {
-            failed(&path, &format!("no template has this name; there are {}", known.join(", ")))
+    for (path, name, content) in folder_of(folder, most::TEMPLATE)? {
+        session.seen.add(&path, &content);
+        templates.replace(&name, text(&path, content.bytes)?.text).map_err(|known| {
+            let known = known.join(", ");
+            Failed(format!("{path}: no template has this name; there are {known}"))
         })?;
     }
     Ok(templates)
+}
+
+/// A file's path and name, and what is in it.
+type Entry = (String, String, files::Content);
+
+/// Reads the files of a folder that the caller names, in the order of their names.
+fn folder_of(folder: &Path, most: u64) -> Result<Vec<Entry>, Failed> {
+    let (root, names) =
+        files::listed(folder).map_err(|error| refused(&folder.to_string_lossy(), &error))?;
+    let read = |name: String| {
+        let path = folder.join(&name).to_string_lossy().into_owned();
+        match root.read(name.as_ref(), most) {
+            Ok(content) => Ok((path, name, content)),
+            Err(Unread::Outside) => Err(Failed(format!("{path}: it leads out of its folder"))),
+            Err(error) => Err(Failed(format!("{path}: {error}"))),
+        }
+    };
+    names.into_iter().map(read).collect()
 }
 
 /// Tells whether a target is asked for; all are where none is named.
@@ -142,21 +136,17 @@ pub(super) fn known_targets(targets: &[String], policy: &Policy) -> Result<(), F
 
 /// Reads files, and those of folders in the order of their names; `-` is standard input.
 pub(super) fn files(paths: &[String]) -> Result<Vec<File>, Failed> {
-    let failed = |path: &str, error: &dyn std::fmt::Display| Failed(format!("{path}: {error}"));
     let mut files = Vec::new();
     for path in paths {
-        if !Path::new(path).is_dir() {
-            let name = if path == "-" { STDIN } else { path };
-            files.push(text(name, Disk.read(path).map_err(|error| failed(name, &error))?)?);
+        if path != "-" && files::is_folder(path.as_ref()) {
+            for (path, _, content) in folder_of(path.as_ref(), most::ARTIFACT)? {
+                files.push(text(&path, content.bytes)?);
+            }
             continue;
         }
-        let entries = fs::read_dir(path).map_err(|error| failed(path, &error))?;
-        let mut inside: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        inside.retain(|path| path.is_file());
-        inside.sort();
-        for path in inside.iter().map(|path| path.to_string_lossy()) {
-            files.push(text(&path, Disk.read(&path).map_err(|error| failed(&path, &error))?)?);
-        }
+        let name = if path == "-" { STDIN } else { path };
+        let content = disk::given(path, most::ARTIFACT).map_err(|error| refused(name, &error))?;
+        files.push(text(name, content.bytes)?);
     }
     Ok(files)
 }
@@ -164,7 +154,7 @@ pub(super) fn files(paths: &[String]) -> Result<Vec<File>, Failed> {
 /// Takes bytes for a file's text.
 pub(super) fn text(path: &str, bytes: Vec<u8>) -> Result<File, Failed> {
     let text = String::from_utf8(bytes).map_err(|_| Failed(format!("{path}: not UTF-8 text")))?;
-    Ok(File { path: path.to_owned(), text, executable: false })
+    Ok(File { path: shown(path).into_owned(), text, executable: false })
 }
 
 /// Checks the form of a day given as an argument.

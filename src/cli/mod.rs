@@ -3,6 +3,7 @@
 mod check;
 mod compile;
 mod diff;
+mod disk;
 mod explain;
 mod info;
 mod load;
@@ -113,6 +114,9 @@ struct InputArgs {
     /// Read the AWS address feed (`ip-ranges.json`) from a file instead of the snapshot that is built in.
     #[arg(long, value_name = "FILE")]
     aws_feed: Option<String>,
+    /// Let the policy read files below this folder, and not only below its own.
+    #[arg(long, value_name = "DIR")]
+    root: Option<std::path::PathBuf>,
     /// The day as of which `expires:` is judged (YYYY-MM-DD); without it no rule has expired.
     #[arg(long, value_name = "DATE", value_parser = load::day)]
     as_of: Option<String>,
@@ -120,7 +124,10 @@ struct InputArgs {
 
 /// Runs the command line and gives the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match arguments() {
+        Ok(cli) => cli,
+        Err(code) => return ExitCode::from(code),
+    };
     let global = &cli.global;
     let bytes = usize::try_from(global.proof_memory).unwrap_or(usize::MAX).saturating_mul(1 << 20);
     crate::proof::limit_memory(bytes);
@@ -135,7 +142,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => verify::run(&command, global),
         Command::Diff(command) => diff::run(&command, global),
         Command::Targets => info::targets(global),
-        Command::Schema => report::print(&crate::policy::schema()),
+        Command::Schema => report::print_verbatim(&crate::policy::schema()),
         Command::Codes { code } => info::codes(code.as_deref()),
         Command::Completions { shell } => info::completions(shell, &mut Cli::command()),
         Command::Man => info::man(Cli::command()),
@@ -144,4 +151,28 @@ pub fn main() -> ExitCode {
         report::say(&timings);
     }
     ExitCode::from(report::settled(code))
+}
+
+/// Says that a folder is locked by another run.
+fn waiting(folder: &std::path::Path) {
+    let folder = folder.display().to_string();
+    let folder = if folder.is_empty() { "." } else { &folder };
+    report::say(&format!(
+        "waiting for another run of portcullis in {}\n",
+        crate::source::shown(folder)
+    ));
+}
+
+/// Reads the arguments; the error is the exit code, after what is wrong (or the help) was said.
+fn arguments() -> Result<Cli, u8> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let error = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    // The message has the arguments in it, of which a shell may have taken some from a folder's listing.
+    let shown =
+        arguments.iter().map(|one| crate::source::shown(&one.to_string_lossy()).into_owned());
+    let error = Cli::try_parse_from(shown).err().unwrap_or(error);
+    Err(report::arguments(&error))
 }

@@ -1,130 +1,271 @@
-//! Writing artifacts: all or nothing, beside and then renamed, with a manifest of what was written.
+//! Writing artifacts: what stands in their places, and then all or nothing, with a manifest of what was written.
 
+mod manifest;
+
+use super::report::Failed;
 use crate::compile::Artifact;
+use crate::files::{Content, Seen, Standing, Tree, Unread, is_inside, most};
+use crate::policy::MANIFEST;
 use crate::target::File;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use manifest::{Maker, Manifest, digest, maker};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What a compile wrote, so that the next one finds what has become stale.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Manifest {
-    /// The version of this format.
-    manifest: u32,
-    /// The version of the program that wrote the files.
-    portcullis: String,
+/// What a compile made, and what it knows of its policy.
+pub(super) struct Made<'a> {
+    /// The folder that every path is relative to.
+    pub(super) root: &'a Path,
     /// The policy's name.
-    policy: String,
-    /// Version of each vendor's feed that a rule used.
-    feeds: BTreeMap<String, String>,
-    /// SHA-256 of each file, by target and path.
-    files: BTreeMap<String, BTreeMap<String, String>>,
+    pub(super) policy: &'a str,
+    /// The name of the policy's file.
+    pub(super) source: &'a str,
+    /// The version of each vendor's feed.
+    pub(super) feeds: BTreeMap<String, String>,
+    /// The artifacts.
+    pub(super) artifacts: &'a [Artifact],
+    /// Targets that the policy has and that were not compiled this time: the manifest keeps what it says of
+    /// them.
+    pub(super) others: &'a BTreeSet<&'a str>,
+    /// The files that were read.
+    pub(super) seen: &'a Seen,
+    /// Whether what others made may be written over.
+    pub(super) force: bool,
 }
 
 /// What stands in the output's root against what a compile made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
-    /// The folder that every path is relative to.
-    root: PathBuf,
     /// Files to write, with what stands there now.
     pub(super) changed: Vec<(File, Option<String>)>,
     /// Files of an earlier compile that no target makes any more.
     pub(super) stale: Vec<String>,
-    /// Stale files that somebody edited since: they are left alone.
+    /// Stale files that somebody edited since, or that are not this program's: they are left alone.
     pub(super) edited: Vec<String>,
+    /// Why nothing may be written.
+    pub(super) conflicts: Vec<Conflict>,
     /// The manifest, if it has to be written.
     manifest: Option<File>,
+    /// Folders that a killed run may have left files in: empty, or ending in `/`.
+    folders: BTreeSet<String>,
+    force: bool,
 }
 
-fn digest(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+/// Something in the place of an output that may not be written over.
+#[derive(Clone, Debug)]
+pub(super) struct Conflict {
+    /// Whose output; of none, it is the manifest's place.
+    pub(super) target: Option<String>,
+    /// What it is.
+    pub(super) message: String,
+    /// What to do.
+    pub(super) help: String,
+}
+
+/// The folders from the root to the one that a path stands in: empty, then ending in `/`.
+fn folders(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::once("").chain(path.match_indices('/').map(|(at, _)| &path[..=at]))
+}
+
+/// Where a plan is made.
+struct Planner<'a> {
+    made: &'a Made<'a>,
+    /// None where the root does not exist yet.
+    tree: Option<&'a Tree>,
+    /// The paths that other policies' manifests list, in lower case, and those manifests.
+    claimed: BTreeMap<String, String>,
+    plan: Plan,
+}
+
+/// Holds what a compile made against what stands under the root.
+///
+/// # Errors
+/// What cannot be read, with its path.
+pub(super) fn plan(tree: Option<&Tree>, made: &Made<'_>) -> Result<Plan, Failed> {
+    let plan = Plan { force: made.force, ..Plan::default() };
+    let mut planner = Planner { made, tree, claimed: BTreeMap::new(), plan };
+    let (old, found) = planner.old_manifest()?;
+    let paths = made.artifacts.iter().flat_map(|artifact| &artifact.files).map(|file| &file.path);
+    let paths = paths.chain(old.listed().map(|(path, _)| path).filter(|path| is_inside(path)));
+    planner.plan.folders = paths.flat_map(|path| folders(path)).map(str::to_owned).collect();
+    planner.plan.folders.insert(String::new());
+    planner.claims();
+    let mut new = Manifest::new(made.policy, made.source, made.feeds.clone());
+    new.files = old.files.clone();
+    new.files.retain(|target, _| made.others.contains(target.as_str()));
+    let mut standing = Seen::default();
+    for artifact in made.artifacts {
+        let listed = new.files.entry(artifact.target.clone()).or_default();
+        for file in &artifact.files {
+            listed.insert(file.path.clone(), digest(file.text.as_bytes()));
+            planner.output(&artifact.target, file, &old, &mut standing)?;
+        }
+    }
+    planner.stale(&old, &new, &standing);
+    if !(found && new.says(&old)) {
+        let text = serde_json::to_string_pretty(&new).map_err(|error| Failed(error.to_string()))?;
+        let path = manifest_name(made.policy);
+        planner.plan.manifest = Some(File { path, text: text + "\n", executable: false });
+    }
+    Ok(planner.plan)
 }
 
 /// The manifest's file name: beside the artifacts, one for each policy.
 fn manifest_name(policy: &str) -> String {
-    format!("{policy}.portcullis.json")
+    format!("{policy}{MANIFEST}")
 }
 
-fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at(path, &error)),
+impl Planner<'_> {
+    fn standing(&self, path: &str, most: u64) -> Result<Standing, Unread> {
+        self.tree.map_or(Ok(Standing::Nothing), |tree| tree.standing(path, most))
     }
-}
 
-fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-}
+    fn conflict(&mut self, target: Option<&str>, message: String, help: &str) {
+        let target = target.map(str::to_owned);
+        self.plan.conflicts.push(Conflict { target, message, help: help.to_owned() });
+    }
 
-/// Holds what a compile made against what stands under `root`.
-///
-/// Targets that were not compiled this time, but that the policy still has, keep what the manifest says
-/// of them.
-///
-/// # Errors
-/// A file that cannot be read, with its path.
-pub(super) fn plan(
-    root: &Path,
-    policy: &str,
-    feeds: BTreeMap<String, String>,
-    artifacts: &[Artifact],
-    others: &BTreeSet<&str>,
-) -> io::Result<Plan> {
-    let name = manifest_name(policy);
-    let found = read(&root.join(&name))?;
-    let old: Manifest =
-        found.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let mut new = Manifest {
-        manifest: 1,
-        portcullis: env!("CARGO_PKG_VERSION").to_owned(),
-        policy: policy.to_owned(),
-        feeds,
-        files: old.files.clone(),
-    };
-    new.files.retain(|target, _| others.contains(target.as_str()));
-    let mut plan = Plan { root: root.to_owned(), ..Plan::default() };
-    for artifact in artifacts {
-        let listed = new.files.entry(artifact.target.clone()).or_default();
-        for file in &artifact.files {
-            listed.insert(file.path.clone(), digest(file.text.as_bytes()));
-            let standing = read(&root.join(&file.path))?;
-            if standing.as_deref() != Some(&file.text) {
-                plan.changed.push((file.clone(), standing));
+    /// Reads the manifest of the compile before; tells whether there is one.
+    fn old_manifest(&mut self) -> Result<(Manifest, bool), Failed> {
+        let name = manifest_name(self.made.policy);
+        let content = match self.standing(&name, most::MANIFEST) {
+            Err(error) => return Err(at(self.made.root, &name, &error)),
+            Ok(Standing::Nothing) => return Ok((Manifest::default(), false)),
+            Ok(Standing::Other(why)) => {
+                self.conflict(None, format!("the manifest cannot be written: {why}"), REMOVE);
+                return Ok((Manifest::default(), false));
+            }
+            Ok(Standing::File(content)) => content,
+        };
+        if let Some(read) = self.made.seen.name(&content) {
+            let message = format!("the manifest would be written over `{read}`, which is read");
+            self.conflict(None, message, "give the file another name");
+        }
+        let manifest = Manifest::read(&content.bytes);
+        let manifest = manifest.filter(|manifest| manifest.policy == self.made.policy);
+        let other = |m: &Manifest| m.source.as_ref().filter(|s| *s != self.made.source).cloned();
+        match manifest {
+            _ if self.made.force => {}
+            None => {
+                let message = format!("`{name}` is not a manifest of this policy");
+                self.conflict(None, message, "remove it, or write over it with `--force`");
+            }
+            Some(ref manifest) => {
+                if let Some(source) = other(manifest) {
+                    let message = format!(
+                        "the policy in `{source}` has the name `{}` too, and its artifacts stand in the same folder",
+                        self.made.policy
+                    );
+                    let help = format!(
+                        "give one of them another name; if `{source}` is now `{}`, compile with `--force`",
+                        self.made.source
+                    );
+                    self.conflict(None, message, &help);
+                }
+            }
+        }
+        Ok((manifest.unwrap_or_default(), true))
+    }
+
+    /// Finds what other policies' manifests list, in the folders of this one's files.
+    fn claims(&mut self) {
+        let own = manifest_name(self.made.policy);
+        let Some(tree) = self.tree else { return };
+        for folder in &self.plan.folders {
+            let is_other = |name: &String| {
+                name.to_ascii_lowercase().ends_with(MANIFEST)
+                    && !(folder.is_empty() && name.eq_ignore_ascii_case(&own))
+            };
+            for name in tree.names(folder).into_iter().filter(is_other) {
+                let path = format!("{folder}{name}");
+                let Ok(Standing::File(content)) = tree.standing(&path, most::MANIFEST) else {
+                    continue;
+                };
+                let Some(manifest) = Manifest::read(&content.bytes) else { continue };
+                for (listed, _) in manifest.listed() {
+                    self.claimed
+                        .insert(format!("{folder}{listed}").to_ascii_lowercase(), path.clone());
+                }
             }
         }
     }
-    stale(&mut plan, &old, &new)?;
-    let same = Manifest { portcullis: old.portcullis.clone(), ..new.clone() } == old;
-    if !same {
-        let text = serde_json::to_string_pretty(&new).map_err(io::Error::other)? + "\n";
-        plan.manifest = Some(File { path: name, text, executable: false });
+
+    /// Looks at the place of a file: it is as it should be, or is written, or may not be.
+    fn output(
+        &mut self,
+        target: &str,
+        file: &File,
+        old: &Manifest,
+        standing: &mut Seen,
+    ) -> Result<(), Failed> {
+        let path = &file.path;
+        if let Some(manifest) = self.claimed.get(&path.to_ascii_lowercase()) {
+            let message = format!("`{path}` is an artifact of another policy, by `{manifest}`");
+            let help = format!(
+                "choose another `output`; if that policy is gone or has now this one's name, remove `{manifest}` and compile with `--force`"
+            );
+            self.conflict(Some(target), message, &help);
+            return Ok(());
+        }
+        let content = match self.standing(path, most::ARTIFACT) {
+            Err(error) => return Err(at(self.made.root, path, &error)),
+            Ok(Standing::File(content)) => content,
+            Ok(Standing::Other(why)) => {
+                self.conflict(Some(target), format!("`{path}` cannot be written: {why}"), REMOVE);
+                return Ok(());
+            }
+            Ok(Standing::Nothing) => {
+                self.plan.changed.push((file.clone(), None));
+                return Ok(());
+            }
+        };
+        standing.add(path, &content);
+        if let Some(read) = self.made.seen.name(&content) {
+            let message = format!("`{path}` would be written over `{read}`, which is read");
+            self.conflict(Some(target), message, "choose another `output`");
+        } else if content.bytes != file.text.as_bytes() {
+            if !(self.made.force || old.lists(path) || self.is_ours(&content)) {
+                let message =
+                    format!("`{path}` is there already, and was not made from this policy");
+                let help = "choose another `output`, or write over it with `--force`";
+                self.conflict(Some(target), message, help);
+            }
+            let text = String::from_utf8_lossy(&content.bytes).into_owned();
+            self.plan.changed.push((file.clone(), Some(text)));
+        }
+        Ok(())
     }
-    Ok(plan)
+
+    fn is_ours(&self, content: &Content) -> bool {
+        maker(&content.bytes) == Maker::Policy(self.made.policy)
+    }
+
+    /// Finds the files that the manifest lists and that no target makes any more. Only what this program wrote,
+    /// byte by byte, and says so itself is removed.
+    fn stale(&mut self, old: &Manifest, new: &Manifest, standing: &Seen) {
+        for (path, written) in old.listed().filter(|(path, _)| !new.lists(path)) {
+            let content = match self.standing(path, most::ARTIFACT) {
+                Ok(Standing::Nothing) => continue,
+                Ok(Standing::File(content)) if standing.name(&content).is_some() => continue,
+                Ok(Standing::File(content)) => Some(content),
+                Ok(Standing::Other(_)) | Err(_) => None,
+            };
+            let ours = content.is_some_and(|content| {
+                digest(&content.bytes) == *written
+                    && matches!(maker(&content.bytes), Maker::Unnamed | Maker::Policy(_))
+                    && self.made.seen.name(&content).is_none()
+                    && !self.claimed.contains_key(&path.to_ascii_lowercase())
+            });
+            let list = if ours { &mut self.plan.stale } else { &mut self.plan.edited };
+            list.push(path.clone());
+        }
+    }
 }
 
-fn stale(plan: &mut Plan, old: &Manifest, new: &Manifest) -> io::Result<()> {
-    let kept: BTreeSet<_> = new.files.values().flat_map(BTreeMap::keys).collect();
-    for (path, written) in old.files.values().flatten().filter(|(path, _)| !kept.contains(path)) {
-        if !is_inside(path) {
-            continue;
-        }
-        match read(&plan.root.join(path))? {
-            Some(text) if digest(text.as_bytes()) == *written => plan.stale.push(path.clone()),
-            Some(_) => plan.edited.push(path.clone()),
-            None => {}
-        }
-    }
-    Ok(())
-}
+const REMOVE: &str = "remove it, or choose another place";
 
-/// A manifest is text that anybody can edit: it must not make us remove a file elsewhere.
-fn is_inside(path: &str) -> bool {
-    use std::path::Component;
-    Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+fn at(root: &Path, path: &str, error: &dyn std::fmt::Display) -> Failed {
+    Failed(format!("{}: {error}", root.join(path).display()))
 }
 
 impl Plan {
@@ -138,83 +279,66 @@ impl Plan {
         self.changed.is_empty() && self.stale.is_empty() && self.manifest.is_some()
     }
 
-    /// Writes every file beside its place, then renames them all, then removes what is stale.
+    /// Writes every file beside its place, then renames them all, then removes what is stale; the manifest takes
+    /// its place last, so that it never lists what is not there.
     ///
     /// # Errors
-    /// The first file that cannot be written; then nothing that stood there has changed.
-    pub(super) fn carry_out(&self) -> io::Result<()> {
-        let files: Vec<_> =
-            self.changed.iter().map(|(file, _)| file).chain(&self.manifest).collect();
-        let mut beside = Vec::new();
-        for file in &files {
-            match write_beside(&self.root.join(&file.path), file) {
-                Ok(path) => beside.push(path),
-                Err(error) => {
-                    beside.iter().for_each(|path| drop(fs::remove_file(path)));
-                    return Err(error);
-                }
-            }
+    /// The first file that cannot be written; then nothing that stood there has changed, unless the system
+    /// refuses a rename.
+    pub(super) fn carry_out(&self, tree: &Tree, root: &Path) -> Result<(), Failed> {
+        for folder in &self.folders {
+            tree.clean(folder).map_err(|error| at(root, folder, &error))?;
         }
-        for (done, (path, file)) in beside.iter().zip(&files).enumerate() {
-            let target = self.root.join(&file.path);
-            if let Err(error) = fs::rename(path, &target) {
-                beside[done..].iter().for_each(|path| drop(fs::remove_file(path)));
-                return Err(at(&target, &error));
-            }
+        let stage = |file: &File| {
+            let staged = tree.stage(&file.path, &file.text, file.executable, self.force);
+            staged.map_err(|error| at(root, &file.path, &error))
+        };
+        let files: Vec<_> = self.changed.iter().map(|(file, _)| file).collect();
+        let staged = files.iter().map(|file| stage(file)).collect::<Result<Vec<_>, _>>()?;
+        let manifest = self.manifest.iter().map(stage).collect::<Result<Vec<_>, _>>()?;
+        for (staged, file) in staged.into_iter().zip(files) {
+            staged.put().map_err(|error| at(root, &file.path, &error))?;
         }
         for path in &self.stale {
-            let path = self.root.join(path);
-            fs::remove_file(&path).map_err(|error| at(&path, &error))?;
+            tree.remove(path).map_err(|error| at(root, path, &error))?;
+        }
+        for (staged, file) in manifest.into_iter().zip(&self.manifest) {
+            staged.put().map_err(|error| at(root, &file.path, &error))?;
         }
         Ok(())
     }
 }
 
-/// Writes one text in the place of what a file has: beside it, then renamed. What is no file, such as a
-/// device or a pipe, is written to.
+/// Writes a report to a file that the caller names. By an absolute path that may be a device or a pipe, which
+/// is written to, or a link, which is followed.
 ///
 /// # Errors
-/// When it cannot be written; then what stood there stays.
-pub(super) fn replace(target: &Path, text: &str) -> io::Result<()> {
-    if fs::metadata(target).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
-        return fs::write(target, text).map_err(|error| at(target, &error));
+/// When it cannot be written, or is a file that was read; then what stood there stays.
+pub(super) fn report(path: &Path, text: &str, seen: &Seen) -> Result<(), Failed> {
+    let failed = |error: &dyn std::fmt::Display| Failed(format!("{}: {error}", path.display()));
+    let real = match path.has_root() {
+        true => path.canonicalize().unwrap_or_else(|_| path.to_owned()),
+        false => path.to_owned(),
+    };
+    if path.has_root() && std::fs::metadata(&real).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        return std::fs::write(&real, text).map_err(|error| failed(&error));
     }
-    // What a link points to is replaced, not the link.
-    let target = &fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
-    let file = File { path: String::new(), text: text.to_owned(), executable: false };
-    let beside = write_beside(target, &file)?;
-    fs::rename(&beside, target).map_err(|error| {
-        drop(fs::remove_file(&beside));
-        at(target, &error)
-    })
-}
-
-fn write_beside(target: &Path, file: &File) -> io::Result<PathBuf> {
-    if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+    let (Some(folder), Some(name)) = (real.parent(), real.file_name().and_then(|n| n.to_str()))
+    else {
+        return Err(failed(&io::Error::from(io::ErrorKind::InvalidInput)));
+    };
+    let tree =
+        Tree::to_write(folder, &|| super::waiting(folder)).map_err(|error| failed(&error))?;
+    match tree.standing(name, most::ARTIFACT) {
+        Ok(Standing::File(content)) => {
+            if let Some(read) = seen.name(&content) {
+                return Err(Failed(format!("the report would be written over `{read}`")));
+            }
+        }
+        Ok(Standing::Other(why)) => return Err(failed(&why)),
+        Ok(Standing::Nothing) | Err(_) => {}
     }
-    if target.is_dir() {
-        return Err(io::Error::other(format!("{}: is a folder", target.display())));
-    }
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let beside = target.with_file_name(format!(".{name}.portcullis-new"));
-    fs::write(&beside, &file.text).map_err(|error| at(&beside, &error))?;
-    set_mode(&beside, file.executable).map_err(|error| at(&beside, &error))?;
-    Ok(beside)
-}
-
-#[cfg(unix)]
-fn set_mode(path: &Path, executable: bool) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    if executable {
-        let mode = fs::metadata(path)?.permissions().mode();
-        // Whoever may read the script may run it.
-        fs::set_permissions(path, fs::Permissions::from_mode(mode | (mode & 0o444) >> 2))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &Path, _: bool) -> io::Result<()> {
-    Ok(())
+    tree.clean("").map_err(|error| failed(&error))?;
+    let staged = tree.stage(name, text, false, true).map_err(|error| failed(&error))?;
+    staged.put().map_err(|error| failed(&error))
 }

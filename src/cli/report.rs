@@ -2,8 +2,10 @@
 
 use super::{CLEAN, Color, FAILED, Format, Global};
 use crate::diag::{self, Diags};
+use crate::files::Seen;
 use crate::policy::ast::Policy;
-use crate::source::SourceMap;
+use crate::source::{SourceMap, shown, shown_json, shown_lines};
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,11 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub(super) struct Failed(pub(super) String);
 
-/// The texts of a run and what was said about them.
+/// The texts of a run, what was said about them, and which files they are.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     pub(super) sources: SourceMap,
     pub(super) diags: Diags,
+    /// The files that were read.
+    pub(super) seen: Seen,
 }
 
 /// Runs a command on a policy; what cannot be done is said after what was found.
@@ -32,22 +36,102 @@ pub(super) fn run(global: &Global, attempt: impl FnOnce(&mut Session) -> Result<
 
 /// Says on standard error that something could not be done.
 pub(super) fn failure(message: &str) -> u8 {
-    say(&format!("error: {message}\n"));
+    say(&format!("error: {}\n", shown(message)));
     FAILED
 }
 
-/// Writes to standard error; nobody can be told when that fails.
+/// What is printed, as to what it may hold. This file alone prints, and every text passes here, whatever a
+/// command forgot: the names, files and listings that it may have in it are others'.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Text {
+    /// Lines for people.
+    Plain,
+    /// The same, with colors, which only renderers have put in: their input has no escape sequences.
+    Colored,
+    /// A JSON document.
+    Json,
+    /// Workflow commands, whose data the renderer has escaped.
+    Commands,
+    /// What another program reads, byte by byte: an artifact, or this program's own text.
+    Verbatim,
+}
+
+impl Text {
+    fn made(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Text::Plain => shown_lines(text),
+            Text::Colored => painted(text),
+            Text::Json => shown_json(text),
+            Text::Commands => text.split_inclusive('\n').map(command).collect(),
+            Text::Verbatim => Cow::Borrowed(text),
+        }
+    }
+}
+
+/// Shows text with colors: of escape sequences only those pass that choose one, such as `[1;31m`.
+fn painted(text: &str) -> Cow<'_, str> {
+    let mut pieces = text.split('\u{1b}');
+    let mut shown = shown_lines(pieces.next().unwrap_or_default()).into_owned();
+    for piece in pieces {
+        let rest = piece
+            .strip_prefix('[')
+            .map(|p| p.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+        match rest.and_then(|rest| rest.strip_prefix('m')) {
+            Some(rest) => {
+                shown.push('\u{1b}');
+                shown.push_str(&piece[..piece.len() - rest.len()]);
+                shown.push_str(&shown_lines(rest));
+            }
+            None => {
+                shown.push_str("\\u{1b}");
+                shown.push_str(&shown_lines(piece));
+            }
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Shows a line that is a workflow command; any other becomes a line like those for people.
+fn command(line: &str) -> String {
+    let ours = ["::error ", "::warning ", "::notice "];
+    match ours.iter().find_map(|word| line.strip_prefix(word).map(|rest| (word, rest))) {
+        Some((word, rest)) => format!("{word}{}", shown_lines(rest)),
+        None => shown_lines(line).into_owned(),
+    }
+}
+
+/// Writes lines for people to standard error.
 pub(super) fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    say_as(Text::Plain, text);
+}
+
+/// Writes to standard error; nobody can be told when that fails.
+fn say_as(how: Text, text: &str) {
+    let _ = std::io::stderr().write_all(how.made(text).as_bytes());
 }
 
 /// Whether something could not be written to standard output.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Writes to standard output; a reader that went away (`| head`) is no failure.
+/// Writes lines for people to standard output.
 pub(super) fn print(text: &str) -> u8 {
+    print_as(Text::Plain, text)
+}
+
+/// Writes to standard output what another program reads: an artifact, or this program's own text.
+pub(super) fn print_verbatim(text: &str) -> u8 {
+    print_as(Text::Verbatim, text)
+}
+
+/// Writes a JSON document to standard output.
+pub(super) fn print_json(document: &serde_json::Value) -> u8 {
+    print_as(Text::Json, &format!("{document:#}\n"))
+}
+
+/// Writes to standard output; a reader that went away (`| head`) is no failure.
+fn print_as(how: Text, text: &str) -> u8 {
     let mut out = std::io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(how.made(text).as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => CLEAN,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => CLEAN,
         Err(error) => {
@@ -55,6 +139,24 @@ pub(super) fn print(text: &str) -> u8 {
             failure(&format!("standard output: {error}"))
         }
     }
+}
+
+/// Says what is wrong with the arguments, or prints the help or the version that they ask for.
+pub(super) fn arguments(error: &clap::Error) -> u8 {
+    let color = match error.use_stderr() {
+        true => std::io::stderr().is_terminal(),
+        false => std::io::stdout().is_terminal(),
+    } && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let text = match color {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    let how = if color { Text::Colored } else { Text::Plain };
+    match error.use_stderr() {
+        true => say_as(how, &text),
+        false => drop(print_as(how, &text)),
+    }
+    settled(u8::try_from(error.exit_code()).unwrap_or(FAILED))
 }
 
 /// Gives a command's exit code: what it printed must have got there.
@@ -74,10 +176,11 @@ impl Session {
             Format::Github => diag::Format::Github,
         };
         let text = diag::render_with(diags, sources, format, results);
-        if global.format == Format::Human {
-            say(&text);
-        } else {
-            print(&text);
+        match format {
+            diag::Format::Human { color: true } => say_as(Text::Colored, &text),
+            diag::Format::Human { color: false } => say(&text),
+            diag::Format::Json | diag::Format::Sarif => drop(print_as(Text::Json, &text)),
+            diag::Format::Github => drop(print_as(Text::Commands, &text)),
         }
     }
 }

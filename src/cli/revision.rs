@@ -1,14 +1,19 @@
 //! Files as they were at a revision of a git repository.
 
+use super::InputArgs;
+use super::disk::{self, Place};
 use super::report::Failed;
+use crate::files::most;
 use crate::policy::Loader;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A revision of the repository that a policy stands in.
 pub(super) struct Revision {
     name: String,
     folder: PathBuf,
+    place: Place,
 }
 
 impl Revision {
@@ -16,10 +21,11 @@ impl Revision {
     ///
     /// # Errors
     /// When there is no repository, or no such revision.
-    pub(super) fn new(name: &str, policy: &str) -> Result<Self, Failed> {
-        let folder = super::load::folder(policy);
+    pub(super) fn new(name: &str, policy: &str, args: &InputArgs) -> Result<Self, Failed> {
+        let folder = disk::folder(policy);
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        let revision = Revision { name: name.to_owned(), folder };
+        let place = Place::new(policy, args.root.as_deref())?;
+        let revision = Revision { name: name.to_owned(), folder, place };
         let commit = format!("{name}^{{commit}}");
         let found =
             revision.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
@@ -38,12 +44,29 @@ impl Revision {
         self.git_in(&self.folder, arguments)
     }
 
+    /// Runs git, whose output is read up to a bound. What stands in a checkout does not configure it: a folder that
+    /// looks like a bare repository is none, and nothing is fetched.
     fn git_in(&self, folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, String> {
-        let run = Command::new("git").arg("-C").arg(folder).args(arguments).output();
-        let output = run.map_err(|error| format!("git: {error}"))?;
+        let mut command = Command::new("git");
+        command.args(["-c", "safe.bareRepository=explicit", "-C"]).arg(folder).args(arguments);
+        command.env("GIT_NO_LAZY_FETCH", "1").stdin(Stdio::null());
+        let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = run.map_err(|error| format!("git: {error}"))?;
+        let mut bytes = Vec::new();
+        if let Some(output) = &mut child.stdout {
+            let read = output.take(most::POLICY + 1).read_to_end(&mut bytes);
+            read.map_err(|error| format!("git: {error}"))?;
+        }
+        if u64::try_from(bytes.len()).is_ok_and(|size| size > most::POLICY) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("it is larger than {} MiB", most::POLICY >> 20));
+        }
+        let output = child.wait_with_output().map_err(|error| format!("git: {error}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
         match output.status.success() {
-            true => Ok(output.stdout),
-            false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            true => Ok(bytes),
+            false => Err(said.lines().next().unwrap_or_default().trim().to_owned()),
         }
     }
 
@@ -62,7 +85,8 @@ impl Revision {
             ),
         };
         let object = format!("{}:./{}", self.name, inside.to_string_lossy());
-        self.git_in(folder, &["show", "--end-of-options", &object])
+        // Not `show`, which has programs of the configuration convert the text.
+        self.git_in(folder, &["cat-file", "blob", &object])
     }
 
     /// Tells whether a file was there.
@@ -77,6 +101,13 @@ fn after(why: &str) -> String {
 
 impl Loader for Revision {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        self.bytes(path)
+        match self.place.inside(path) {
+            Ok(_) => self.bytes(path),
+            Err(_) => Err(disk::OUTSIDE.to_owned()),
+        }
+    }
+
+    fn help(&self, path: &str) -> Option<String> {
+        self.place.help(path)
     }
 }

@@ -29,10 +29,14 @@ pub(super) fn run(command: &Test, global: &Global) -> u8 {
 }
 
 fn attempt(command: &Test, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    keeps_inputs(command)?;
-    let feeds = load::feeds(&command.inputs)?;
-    let policy = load::policy(&command.policy, &command.inputs, session);
-    let policy = policy.and_then(|policy| load::with_tests(policy, &command.files, session));
+    let feeds = load::feeds(&command.inputs, session)?;
+    let policy = load::policy(&command.policy, &command.inputs, session)?;
+    let policy = match policy {
+        Some(policy) => {
+            load::with_tests(policy, &command.policy, &command.files, &command.inputs, session)?
+        }
+        None => None,
+    };
     let resolved =
         policy.and_then(|p| Some((resolve::resolve(&p, &feeds, &mut session.diags)?, p)));
     let Some((resolved, policy)) = resolved else {
@@ -44,7 +48,7 @@ fn attempt(command: &Test, global: &Global, session: &mut Session) -> Result<u8,
         let text = junit(&policy.name.value, &outcomes, &session.sources)?;
         match path.as_str() {
             "-" => drop(print(&text)),
-            path => output::replace(path.as_ref(), &text).map_err(|e| Failed(e.to_string()))?,
+            path => output::report(path.as_ref(), &text, &session.seen)?,
         }
     }
     outcomes.iter().filter_map(|o| o.fault.clone()).for_each(|fault| session.diags.push(fault));
@@ -55,17 +59,6 @@ fn attempt(command: &Test, global: &Global, session: &mut Session) -> Result<u8,
         print(&lines(&outcomes, failed));
     }
     Ok(if failed == 0 { CLEAN } else { FINDINGS })
-}
-
-/// Refuses to write the report over what is read.
-fn keeps_inputs(command: &Test) -> Result<(), Failed> {
-    let real = |path: &String| std::fs::canonicalize(path).ok();
-    let Some(report) = command.junit.as_ref().and_then(real) else { return Ok(()) };
-    let mut inputs = command.files.iter().chain([&command.policy]).chain(&command.inputs.aws_feed);
-    match inputs.find(|input| real(input).as_ref() == Some(&report)) {
-        Some(input) => Err(Failed(format!("the report would be written over `{input}`"))),
-        None => Ok(()),
-    }
 }
 
 /// Where an outcome's test stands: `policy.yaml:12`.

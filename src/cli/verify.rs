@@ -1,14 +1,15 @@
 //! `portcullis verify`: holds committed artifacts, or what firewalls list of themselves, against the policy.
 
 use super::report::{self, Failed, Session, print};
-use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
+use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load};
 use crate::analysis::Names;
 use crate::compile::{self, Artifact, Inputs};
 use crate::diag::{Code, Diagnostic, listed};
 use crate::feed::Feeds;
+use crate::files::{Standing, Tree, most};
 use crate::pass::resolve;
 use crate::policy::ast::{Policy, Target};
-use crate::target::File;
+use crate::target::{File, render::Templates};
 use crate::verify::{Verified, Verifier};
 use clap::Args;
 use serde_json::json;
@@ -37,9 +38,9 @@ pub(super) fn run(command: &Verify, global: &Global) -> u8 {
 }
 
 fn attempt(command: &Verify, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs)?;
-    let templates = load::templates(None)?;
-    let Some(policy) = load::policy(&command.policy, &command.inputs, session) else {
+    let feeds = load::feeds(&command.inputs, session)?;
+    let templates = Templates::default();
+    let Some(policy) = load::policy(&command.policy, &command.inputs, session)? else {
         session.finish(global, &json!(null));
         return Ok(FAILED);
     };
@@ -86,17 +87,26 @@ fn given<'a>(
         };
         return Ok(vec![(*target, load::files(&command.artifacts)?)]);
     }
-    let root = command.output.clone().unwrap_or_else(|| load::folder(&command.policy));
+    let root = command.output.clone().unwrap_or_else(|| disk::folder(&command.policy));
+    let tree = Tree::to_read(&root, &|| super::waiting(&root))
+        .map_err(|error| disk::refused(&root.to_string_lossy(), &error))?;
     let mut given = Vec::new();
     for target in targets {
         let artifact = compiled.iter().find(|artifact| artifact.target == target.spec.name);
         let wanted = artifact.map(|artifact| artifact.files.as_slice()).unwrap_or_default();
         let mut files = Vec::new();
         for file in wanted {
-            match std::fs::read(root.join(&file.path)) {
-                Ok(bytes) => files.push(load::text(&file.path, bytes)?),
-                Err(error) => session.diags.push(missing(target, &root.join(&file.path), &error)),
-            }
+            let standing = tree.as_ref().map(|tree| tree.standing(&file.path, most::ARTIFACT));
+            let why = match standing.unwrap_or(Ok(Standing::Nothing)) {
+                Ok(Standing::File(content)) => {
+                    files.push(load::text(&file.path, content.bytes)?);
+                    continue;
+                }
+                Ok(Standing::Nothing) => "there is no such file".to_owned(),
+                Ok(Standing::Other(why)) => why,
+                Err(error) => error.to_string(),
+            };
+            session.diags.push(missing(target, &root.join(&file.path), &why));
         }
         if files.len() == wanted.len() {
             given.push((*target, files));
@@ -105,8 +115,8 @@ fn given<'a>(
     Ok(given)
 }
 
-fn missing(target: &Target, path: &Path, error: &std::io::Error) -> Diagnostic {
-    let message = format!("`{}` cannot be read: {error}", path.display());
+fn missing(target: &Target, path: &Path, why: &str) -> Diagnostic {
+    let message = format!("`{}` cannot be read: {why}", path.display());
     Diagnostic::new(Code::ArtifactMissing, message)
         .at(target.name, "this target writes it")
         .help("run `portcullis compile`, or give the files as arguments")

@@ -58,9 +58,12 @@ codes! {
     "A file could not be read: it is not there, is not UTF-8, or is too large.\n\nPaths in a policy are relative to the file that names them. Policies and libraries are at most 16 MiB, lists of prefixes at most 64 MiB."
 
     BadPath "bad-path" Error
-    "A path is absolute or has characters that are not portable, so it would mean another file on another machine.\n\nWrite a relative path with `/`, of letters, digits and `._-`. What is written (`output`) must also stay below the output folder: without `..`, and without another target's output in it."
+    "A path is absolute or has characters that are not portable, so it would mean another file on another machine.\n\nWrite a relative path with `/`, of letters, digits and `._-`. What is written (`output`) must also stay below the output folder: without `..`, without another target's output in it, without hidden parts (`.github/`) and without the name of a manifest (`.portcullis.json`)."
 
-    UnknownKey "unknown-key" Error
+OutputTaken "output-taken" Error
+    "Something stands in the place of an output that may not be written over: a file that this program did not make from this policy, a file that the policy reads, an artifact of another policy, a symbolic link, or a folder.\n\nNothing was written. Choose another `output`, or remove what is there; `--force` writes over files that others made, and over nothing else."
+
+        UnknownKey "unknown-key" Error
     "A map has a key that does not belong there.\n\nA misspelt key that was ignored would silently lose a restriction. The message lists near names."
 
     MissingKey "missing-key" Error

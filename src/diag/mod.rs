@@ -16,7 +16,9 @@ pub use near::{LISTED, enumerate, listed, suggestion};
 pub use sink::{ASKED, Diags, MOST, MOST_PLACES, MOST_TEXT};
 pub use window::AROUND;
 
-use crate::source::{SourceMap, Span};
+use std::borrow::Cow;
+
+use crate::source::{SourceMap, Span, shown};
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -103,7 +105,8 @@ pub struct Label {
 
 /// One thing that is said.
 ///
-/// Prose: no capital, no full stop, what the user wrote in backticks, one line.
+/// Prose: no capital, no full stop, what the user wrote in backticks, one line; what could act on a terminal
+/// or a log is spelled ([`shown`]).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
     /// The stable code.
@@ -126,7 +129,7 @@ impl Diagnostic {
         Diagnostic {
             code,
             severity: code.severity(),
-            message: message.into(),
+            message: line(message),
             labels: Vec::new(),
             help: Vec::new(),
             notes: Vec::new(),
@@ -136,22 +139,31 @@ impl Diagnostic {
     /// Adds a place: the first one is the one at fault.
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label { span, text: line(text) });
         self
     }
 
     /// Adds what to write or do instead.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(text.into());
+        self.help.push(line(text));
         self
     }
 
     /// Adds a fact that helps to understand.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
+        self.notes.push(line(text));
         self
+    }
+}
+
+/// Makes one line of a text that may hold what others wrote.
+fn line(text: impl Into<String>) -> String {
+    let text = text.into();
+    match shown(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(line) => line,
     }
 }
 

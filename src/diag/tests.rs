@@ -92,7 +92,7 @@ fn github_commands_are_escaped() {
     assert_eq!(
         error,
         "::error file=my policy.yaml,line=5,endLine=5,col=11,endColumn=14,title=unknown-name\
-         ::unknown network `lna`%0Anote: 100%25 sure: yes,%0Areally%0Ahelp: did you mean `lan`?"
+         ::unknown network `lna`%0Anote: 100%25 sure: yes,\\u{a}really%0Ahelp: did you mean `lan`?"
     );
 }
 

@@ -291,6 +291,8 @@ pub struct PacketTest {
 pub struct Target {
     /// Where its name stands.
     pub name: Span,
+    /// Where its output stands.
+    pub output: Span,
     /// What is asked for.
     pub spec: Spec,
     /// The addresses behind it, for a kind of firewall that does not look at them.

@@ -23,6 +23,11 @@ pub trait Loader {
     /// # Errors
     /// Why it cannot be read, in a few words: `no such file`.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// Gives what to do so that a path can be read that could not.
+    fn help(&self, _path: &str) -> Option<String> {
+        None
+    }
 }
 
 /// What was read in a run.
@@ -53,10 +58,10 @@ impl<'a> Files<'a> {
             Some(text) => Ok(text.as_bytes().to_vec()),
             None => phase("  files", || self.loader.read(path)),
         };
-        let message = match bytes {
-            Err(reason) => format!("cannot read `{path}`: {reason}"),
+        let (message, help) = match bytes {
+            Err(reason) => (format!("cannot read `{path}`: {reason}"), self.loader.help(path)),
             Ok(bytes) if bytes.len() > most => {
-                format!("`{path}` is larger than {} MiB", most >> 20)
+                (format!("`{path}` is larger than {} MiB", most >> 20), None)
             }
             Ok(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => return Some(self.sources.add(path, text)),
@@ -67,7 +72,8 @@ impl<'a> Files<'a> {
             },
         };
         let diagnostic = Diagnostic::new(Code::FileNotRead, message);
-        diags.push(named.into_iter().fold(diagnostic, |d, span| d.at(span, "")));
+        let diagnostic = named.into_iter().fold(diagnostic, |d, span| d.at(span, ""));
+        diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
         None
     }
 

@@ -24,6 +24,9 @@ pub(crate) mod limits {
     };
 }
 
+/// How the names of manifests end, which list what a compile wrote; no output may have such a name.
+pub const MANIFEST: &str = ".portcullis.json";
+
 pub use builtin::names as builtin_libraries;
 pub use files::Loader;
 pub use schema::schema;

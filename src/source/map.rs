@@ -53,10 +53,10 @@ pub struct SourceMap {
 }
 
 impl SourceMap {
-    /// Adds a file under the name that messages show.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
-        let file = File { name: name.into(), text: text.into(), lines: OnceLock::new() };
-        self.files.push(file);
+    /// Adds a file under the name that messages show, as far as it can be shown.
+    pub fn add(&mut self, name: impl AsRef<str>, text: impl Into<Arc<str>>) -> FileId {
+        let name = super::shown(name.as_ref()).into_owned();
+        self.files.push(File { name, text: text.into(), lines: OnceLock::new() });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 

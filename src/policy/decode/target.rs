@@ -103,7 +103,7 @@ fn target(
         Some(read) => Some(read?),
         None => None,
     };
-    sound.then_some(Target { name: node.key_span(), spec, members })
+    sound.then_some(Target { name: node.key_span(), output: node.span_of("output"), spec, members })
 }
 
 /// Reads whether it tracks connections; some kinds have no choice.
@@ -422,6 +422,13 @@ fn portable(path: &str) -> Result<(), &'static str> {
         return Err("only letters, digits and `._-/` are portable");
     }
     let mut parts = path.strip_suffix('/').unwrap_or(path).split('/');
+    if parts.clone().any(|part| part.starts_with('.') && part != "." && part != "..") {
+        // `.git/`, `.github/`, `.gitlab-ci.yml`, …: what tools obey, and people do not see.
+        return Err("a part begins with `.`, and is hidden");
+    }
+    if parts.clone().any(|part| part.to_ascii_lowercase().ends_with(crate::policy::MANIFEST)) {
+        return Err("manifests have such names");
+    }
     if parts.any(|part| part.is_empty() || part == "." || part == ".." || part.starts_with('-')) {
         return Err("each part is a plain name, not `.` or `..`");
     }
