@@ -1,6 +1,6 @@
 //! Checking: what a policy that compiles should still be asked about.
 
-use crate::analysis::{Useless, Why, overlaps, useless};
+use crate::analysis::{Useless, Why, Work, overlaps, useless};
 use crate::compile::{at_use, opener};
 use crate::diag::{Code, Diagnostic, Diags, listed};
 use crate::feed::Feeds;
@@ -10,7 +10,9 @@ use crate::net::protocol::{TCP, UDP};
 use crate::net::{Family, IpSet, PortSet};
 use crate::pass::resolve::resolve;
 use crate::policy::ast::{NetworkExpr, Policy, Rule, ServiceExpr, Spanned};
+use crate::timing::phase;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What is asked about beside the policy.
 #[derive(Clone, Copy, Debug)]
@@ -21,16 +23,23 @@ pub struct Asks<'a> {
     pub days: Option<(&'a str, &'a str)>,
     /// Whether every rule must have an owner.
     pub owners: bool,
+    /// How many steps the search for rules that change nothing or overlap may take.
+    pub steps: u64,
 }
+
+/// Enough steps for ten thousand rules of many kinds; some seconds, should all be needed.
+pub const STEPS: u64 = 1 << 28;
 
 /// Says what is questionable; what rules mean to have (`ignore:`) is left out.
 pub fn check(policy: &Policy, asks: &Asks<'_>, diags: &mut Diags) {
     // What a rule means to have is taken out again.
     let mut found = Diags::keeping_all();
-    if let Some(resolved) = resolve(policy, asks.feeds, &mut Diags::default()) {
-        let hidden = rules(policy, &resolved.rules, &mut found);
-        overlapping(policy, &resolved.rules, &hidden, &mut found);
-        broad(policy, &resolved.rules, &mut found);
+    let resolved = phase("resolve", || resolve(policy, asks.feeds, &mut Diags::default()));
+    if let Some(resolved) = resolved {
+        let (flows, work) = (&resolved.rules, &mut Work::new(asks.steps));
+        let hidden = phase("useless rules", || rules(policy, flows, work, &mut found));
+        phase("overlaps", || overlapping(policy, flows, &hidden, work, &mut found));
+        broad(policy, flows, &mut found);
     }
     if let Some((day, soon)) = asks.days {
         expiring(policy, day, soon, &mut found);
@@ -68,37 +77,104 @@ fn written(policy: &Policy, rules: &RuleSet, flow: usize) -> Option<usize> {
 }
 
 /// Reports rules that change nothing, and gives those that never match.
-fn rules(policy: &Policy, rules: &RuleSet, diags: &mut Diags) -> BTreeSet<usize> {
+fn rules(policy: &Policy, rules: &RuleSet, work: &mut Work, diags: &mut Diags) -> BTreeSet<usize> {
     let written = |flow: usize| written(policy, rules, flow);
     // A written rule may be several flow rules; it changes nothing when none of them does.
     let mut parts: BTreeMap<usize, usize> = BTreeMap::new();
     for index in (0..rules.rules.len()).filter_map(written) {
         *parts.entry(index).or_default() += 1;
     }
+    let useless = useless(rules, work);
     let mut found: BTreeMap<usize, Vec<Useless>> = BTreeMap::new();
-    for useless in useless(rules) {
+    for useless in useless.list {
         if let Some(index) = written(useless.rule) {
             found.entry(index).or_default().push(useless);
         }
     }
     found.retain(|index, list| parts.get(index) == Some(&list.len()));
+    let mut deciders = Deciders::default();
     for (index, list) in &found {
         let Some(rule) = policy.rules.get(*index) else { continue };
-        let by: BTreeSet<_> = list.iter().flat_map(|u| &u.by).filter_map(|f| written(*f)).collect();
-        let by: Vec<_> = by.into_iter().filter_map(|index| policy.rules.get(index)).collect();
-        diags.push(said(rule, list, &by));
+        // Rules that were asked together share what was found.
+        let known = matches!(list.as_slice(), [one] if Arc::ptr_eq(&one.by, &deciders.of));
+        if !known {
+            deciders = Deciders::new(policy, list, written);
+        }
+        diags.push(said(rule, list, &deciders));
     }
+    let open: BTreeSet<_> = useless.undecided.into_iter().filter_map(written).collect();
+    undecided(policy, &open, ["changes nothing", "change nothing"], diags);
     found.retain(|_, list| list.iter().all(|useless| useless.why == Why::Shadowed));
     found.into_keys().collect()
 }
 
+/// What is said of the rules that decide packets of some in their stead.
+#[derive(Default)]
+struct Deciders<'a> {
+    /// The flow rules, where the found are of one.
+    of: Arc<[usize]>,
+    /// The first of them as written; the rest are counted.
+    shown: Vec<&'a Rule>,
+    more: usize,
+    /// Whether some allow, and whether some refuse.
+    allow: bool,
+    refuse: bool,
+}
+
+impl<'a> Deciders<'a> {
+    fn new(
+        policy: &'a Policy,
+        found: &[Useless],
+        written: impl Fn(usize) -> Option<usize>,
+    ) -> Self {
+        let by = found.iter().flat_map(|useless| useless.by.iter());
+        let mut by: Vec<_> = by.filter_map(|flow| written(*flow)).collect();
+        by.sort_unstable();
+        by.dedup();
+        let refuses = |index: &usize| policy.rules[*index].action != Action::Allow;
+        Deciders {
+            of: if let [one] = found { one.by.clone() } else { Arc::default() },
+            shown: by.iter().take(SHOWN).map(|index| &policy.rules[*index]).collect(),
+            more: by.len().saturating_sub(SHOWN),
+            allow: !by.iter().all(refuses),
+            refuse: by.iter().any(refuses),
+        }
+    }
+}
+
+/// Reports rules of which it is not known whether they do something (in the singular and the plural).
+fn undecided(policy: &Policy, rules: &BTreeSet<usize>, [one, many]: [&str; 2], diags: &mut Diags) {
+    let rules: Vec<_> = rules.iter().filter_map(|index| policy.rules.get(*index)).collect();
+    let Some(first) = rules.first() else { return };
+    let message = match rules.len() {
+        1 => format!("it is not known whether rule `{}` {one}", first.id.value),
+        count => format!("it is not known whether {count} rules {many}"),
+    };
+    let mut diagnostic = Diagnostic::new(Code::UndecidedRules, message);
+    for rule in rules.iter().take(SHOWN) {
+        diagnostic = diagnostic.at(rule.id.span, "not decided");
+    }
+    if rules.len() > SHOWN {
+        diagnostic = diagnostic.note(format!("and {} rules more", rules.len() - SHOWN));
+    }
+    let diagnostic = diagnostic.note("the search took more than its `--steps`");
+    diags.push(diagnostic.help("give it more `--steps`, or part the policy"));
+}
+
 /// Reports rules that lose packets to earlier ones which do the opposite; not those that lose all.
-fn overlapping(policy: &Policy, rules: &RuleSet, hidden: &BTreeSet<usize>, diags: &mut Diags) {
+fn overlapping(
+    policy: &Policy,
+    rules: &RuleSet,
+    hidden: &BTreeSet<usize>,
+    work: &mut Work,
+    diags: &mut Diags,
+) {
     let mut seen = BTreeSet::new();
     let of_hidden =
         |flow: &usize| written(policy, rules, *flow).is_some_and(|i| hidden.contains(&i));
     let hidden = (0..rules.rules.len()).filter(of_hidden).collect();
-    for overlap in overlaps(rules, &hidden) {
+    let overlaps = overlaps(rules, &hidden, work);
+    for overlap in overlaps.list {
         let Some(index) = written(policy, rules, overlap.rule) else { continue };
         let earlier = written(policy, rules, overlap.earlier);
         let (rule, Some(earlier)) = (&policy.rules[index], earlier) else { continue };
@@ -121,6 +197,9 @@ fn overlapping(policy: &Policy, rules: &RuleSet, hidden: &BTreeSet<usize>, diags
         }
         diags.push(at_use(diagnostic, rule.used_at));
     }
+    let open = overlaps.undecided.into_iter().filter_map(|flow| written(policy, rules, flow));
+    let what = ["loses packets to an opposite", "lose packets to their opposites"];
+    undecided(policy, &open.collect(), what, diags);
 }
 
 /// Reports rules that let everyone on the other side use everything.
@@ -209,11 +288,13 @@ fn client_ports(policy: &Policy, diags: &mut Diags) {
 /// The most rules that are pointed at; the rest are counted.
 const SHOWN: usize = 3;
 
-fn said(rule: &Rule, found: &[Useless], by: &[&Rule]) -> Diagnostic {
+fn said(rule: &Rule, found: &[Useless], by: &Deciders<'_>) -> Diagnostic {
     let id = &rule.id.value;
     let shadowed = found.iter().all(|useless| useless.why == Why::Shadowed);
-    let refuses = |rule: &Rule| rule.action != Action::Allow;
-    let opposite = by.iter().all(|other| refuses(other) != refuses(rule)) && !by.is_empty();
+    let opposite = match rule.action {
+        Action::Allow => by.refuse && !by.allow,
+        Action::Drop | Action::Reject => by.allow && !by.refuse,
+    };
     let (code, message, help) = match (shadowed, opposite) {
         (true, true) => (
             Code::ContradictingRules,
@@ -232,11 +313,11 @@ fn said(rule: &Rule, found: &[Useless], by: &[&Rule]) -> Diagnostic {
         ),
     };
     let mut diagnostic = Diagnostic::new(code, message).at(rule.id.span, "this rule");
-    for other in by.iter().take(SHOWN) {
+    for other in &by.shown {
         diagnostic = diagnostic.at(other.id.span, "decides its packets");
     }
-    if by.len() > SHOWN {
-        diagnostic = diagnostic.note(format!("and {} rules more", by.len() - SHOWN));
+    if by.more > 0 {
+        diagnostic = diagnostic.note(format!("and {} rules more", by.more));
     }
     if found.iter().any(|useless| useless.default) {
         diagnostic = diagnostic.note(format!("and the {} default", rule.direction));

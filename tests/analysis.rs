@@ -1,6 +1,8 @@
 //! What the analysis says of rules, against every packet of a small universe.
 
-use portcullis::analysis::{Asked, Cause, Change, Kind, Why, changes, overlaps, useless};
+use portcullis::analysis::{
+    Asked, Cause, Change, Found, Kind, Useless, Why, Work, changes, overlaps, useless,
+};
 use portcullis::compile::expectations;
 use portcullis::diag::Diags;
 use portcullis::feed::Feeds;
@@ -8,11 +10,12 @@ use portcullis::ir::flow::{Defaults, Rule, RuleSet, Traffic};
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, State, decide_flow,
 };
-use portcullis::net::{IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet};
+use portcullis::net::{Family, IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet};
 use portcullis::pass::resolve::resolve;
 use portcullis::policy::{self, Loader};
 use portcullis::source::SourceMap;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Addresses and ports below this are told apart; one above stands for all the others.
@@ -38,17 +41,17 @@ fn addresses() -> impl Strategy<Value = IpSet> {
 }
 
 fn service() -> impl Strategy<Value = L4> {
-    let ports = || {
-        prop_oneof![
-            1 => Just(PortSet::all()),
-            3 => range().prop_map(|(a, b)| PortSet::range(a.into(), b.into())),
-        ]
-    };
+    let some = || proptest::collection::vec(range(), 1..3);
+    let set =
+        |r: Vec<(u8, u8)>| PortSet::from_ranges(r.into_iter().map(|(a, b)| (a.into(), b.into())));
+    let ports = move || prop_oneof![1 => Just(PortSet::all()), 3 => some().prop_map(set)];
     let ported = prop_oneof![Just(6u8), Just(17)];
     prop_oneof![
         1 => Just(L4::any()),
         1 => Just(L4::protocols(ProtocolSet::range(6, 17))),
         4 => (ported, ports(), ports()).prop_map(|(p, s, d)| L4::ports(p, s, d)),
+        1 => ports().prop_map(L4::icmp),
+        1 => ports().prop_map(L4::icmpv6),
     ]
 }
 
@@ -59,10 +62,15 @@ fn rule() -> impl Strategy<Value = Rule> {
     let ephemeral = prop_oneof![8 => Just(1024u16), 1 => Just(49152)];
     (action, way, addresses(), addresses(), service(), ephemeral, proptest::bool::weighted(0.1))
         .prop_filter_map("no family", |(action, direction, source, destination, l4, low, log)| {
+            let of = match l4.protocol_set().single() {
+                Some(1) => |set: IpSet| set.only(Family::V4),
+                Some(58) => |set: IpSet| set.only(Family::V6),
+                _ => |set: IpSet| set,
+            };
             Rule {
                 action,
                 direction,
-                source,
+                source: of(source),
                 destination,
                 l4,
                 ephemeral: PortSet::range(low, u16::MAX),
@@ -73,12 +81,34 @@ fn rule() -> impl Strategy<Value = Rule> {
         })
 }
 
+/// A rule, or some in a row that differ in one thing only: ports, or the addresses of one side.
+fn row() -> impl Strategy<Value = Vec<Rule>> {
+    let like = |rule: Rule, field: usize, ranges: Vec<(u8, u8)>| {
+        let other = |(a, b): (u8, u8)| {
+            let mut other = rule.clone();
+            match field {
+                0 => other.l4 = L4::ports(6, PortSet::all(), PortSet::range(a.into(), b.into())),
+                1 => other.l4 = L4::ports(17, PortSet::range(a.into(), b.into()), PortSet::all()),
+                2 => other.source.v4 = Ipv4Set::range(a.into(), b.into()),
+                _ => other.destination.v4 = Ipv4Set::range(a.into(), b.into()),
+            }
+            other.normalized()
+        };
+        ranges.into_iter().filter_map(other).collect::<Vec<_>>()
+    };
+    prop_oneof![
+        3 => rule().prop_map(|rule| vec![rule]),
+        2 => (rule(), 0..4usize, proptest::collection::vec(range(), 2..5))
+            .prop_map(move |(rule, field, ranges)| like(rule, field, ranges)),
+    ]
+}
+
 fn policy() -> impl Strategy<Value = RuleSet> {
-    let default = || prop_oneof![2 => Just(Action::Drop), 1 => Just(Action::Allow)];
-    (proptest::collection::vec(rule(), 1..7), default(), default()).prop_map(
+    let default = || prop_oneof![3 => Just(Action::Drop), 2 => Just(Action::Allow), 1 => Just(Action::Reject)];
+    (proptest::collection::vec(row(), 1..6), default(), default()).prop_map(
         |(rules, inbound, outbound)| RuleSet {
             name: "small".to_owned(),
-            rules,
+            rules: rules.concat(),
             defaults: Defaults { inbound, outbound },
             baseline: Baseline::Standard,
             ephemeral: PortSet::range(1024, u16::MAX),
@@ -94,7 +124,8 @@ fn universe() -> Vec<Packet> {
     let v6 = |n: u8| -> IpAddr { Ipv6Addr::from_bits(n.into()).into() };
     let pairs = ends.clone().flat_map(|(a, b)| [(v4(a), v4(b)), (v6(a), v6(b))]);
     let l4 = [6u8, 17].into_iter().flat_map(move |p| ends.clone().map(move |(s, d)| (p, s, d)));
-    let l4: Vec<_> = l4.chain([(1, 0, 0), (10, 0, 0), (58, 0, 0)]).collect();
+    let icmp = [1, 58].into_iter().flat_map(move |p| few().map(move |word| (p, 0, word)));
+    let l4: Vec<_> = l4.chain(icmp).chain([(10, 0, 0)]).collect();
     let packet = |(source, destination): (IpAddr, IpAddr), (protocol, s, d): (u8, u8, u8)| Packet {
         hook: Hook::Forward,
         incoming: 0,
@@ -132,6 +163,23 @@ fn with(policy: &RuleSet, keep: impl Fn(usize) -> bool) -> RuleSet {
     RuleSet { rules: rules.map(|(_, rule)| rule.clone()).collect(), ..policy.clone() }
 }
 
+/// Who decides packets of a rule, by indices; none for the default.
+fn deciders(policy: &RuleSet, rule: &Rule, packets: &[Packet]) -> BTreeSet<Option<usize>> {
+    let own = packets.iter().filter(|packet| rule.matches(packet));
+    own.map(|packet| decide_flow(policy, rule.direction, packet).1).collect()
+}
+
+/// As many steps as could be needed.
+fn work() -> Work {
+    Work::new(u64::MAX)
+}
+
+fn all_useless(policy: &RuleSet) -> Vec<Useless> {
+    let Found { list, undecided } = useless(policy, &mut work());
+    assert!(undecided.is_empty(), "{undecided:?}");
+    list
+}
+
 fn same(a: &RuleSet, b: &RuleSet, packets: &[Packet]) -> bool {
     let ways = [Direction::Inbound, Direction::Outbound];
     ways.iter().all(|way| packets.iter().all(|p| effect(a, *way, p) == effect(b, *way, p)))
@@ -143,7 +191,7 @@ proptest! {
     #[test]
     fn useless_rules_may_go_together_and_no_other_may(policy in policy()) {
         let packets = universe();
-        let found = useless(&policy);
+        let found = all_useless(&policy);
         let gone = |index| found.iter().any(|useless| useless.rule == index);
         let shadowed =
             |index| found.iter().any(|u| u.rule == index && u.why == Why::Shadowed);
@@ -164,7 +212,7 @@ proptest! {
     #[test]
     fn shadowed_rules_are_those_that_never_match_and_the_named_rules_hide_them(policy in policy()) {
         let packets = universe();
-        let found = useless(&policy);
+        let found = all_useless(&policy);
         for (index, rule) in policy.rules.iter().enumerate() {
             let first = |p: &Packet| decide_flow(&policy, rule.direction, p).1 == Some(index);
             let shadowed = found.iter().find(|u| u.rule == index && u.why == Why::Shadowed);
@@ -177,6 +225,59 @@ proptest! {
                 prop_assert!(packets.iter().filter(hidden).all(|p| by(p).is_some()));
             }
         }
+    }
+
+    #[test]
+    fn the_named_rules_are_exactly_those_that_decide_or_one_that_matches_all(policy in policy()) {
+        let packets = universe();
+        let found = all_useless(&policy);
+        for useless in &found {
+            // As when it was asked: without itself and what was found before.
+            let gone = |index: usize| match useless.why {
+                Why::Shadowed => index >= useless.rule,
+                Why::Redundant => index == useless.rule || found.iter().any(|other| {
+                    other.rule == index && (other.why == Why::Shadowed || index < useless.rule)
+                }),
+            };
+            let kept: Vec<_> = (0..policy.rules.len()).filter(|index| !gone(*index)).collect();
+            let rest = with(&policy, |index| !gone(index));
+            let rule = &policy.rules[useless.rule];
+            let decide = deciders(&rest, rule, &packets);
+            let rules: Vec<_> = decide.iter().flatten().map(|index| kept[*index]).collect();
+            let matches_all = |by: usize| {
+                packets.iter().filter(|p| rule.matches(p)).all(|p| policy.rules[by].matches(p))
+            };
+            match *useless.by {
+                [by] if by < useless.rule && matches_all(by) => prop_assert!(!useless.default),
+                _ => {
+                    prop_assert_eq!(&*useless.by, &rules, "of rule {}", useless.rule);
+                    prop_assert_eq!(useless.default, decide.contains(&None));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_steps_do_not_suffice_for_is_said(policy in policy(), steps in 0u64..5_000) {
+        let packets = universe();
+        let all = all_useless(&policy);
+        let Found { list, undecided } = useless(&policy, &mut Work::new(steps));
+        let gone = |index| list.iter().any(|useless| useless.rule == index);
+        prop_assert!(same(&policy, &with(&policy, |index| !gone(index)), &packets), "{list:?}");
+        for useless in &all {
+            // Of two rules that stand in for each other one may go, whichever is asked first.
+            let said = gone(useless.rule) || !undecided.is_empty();
+            prop_assert!(said, "rule {}", useless.rule);
+            if useless.why == Why::Shadowed {
+                prop_assert!(gone(useless.rule) || undecided.contains(&useless.rule));
+            }
+        }
+        let overlap = overlaps(&policy, &BTreeSet::new(), &mut Work::new(steps));
+        for one in overlaps(&policy, &BTreeSet::new(), &mut work()).list {
+            let said = overlap.list.contains(&one) || overlap.undecided.contains(&one.rule);
+            prop_assert!(said, "{one:?}");
+        }
+        prop_assert!(steps > 0 || overlap.list.is_empty());
     }
 }
 
@@ -225,7 +326,8 @@ proptest! {
     #[test]
     fn rules_that_lose_packets_to_their_opposites_are_all_found(policy in policy()) {
         let universe = universe();
-        let found = overlaps(&policy, &std::collections::BTreeSet::new());
+        let Found { list: found, undecided } = overlaps(&policy, &BTreeSet::new(), &mut work());
+        prop_assert!(undecided.is_empty());
         for (at, rule) in policy.rules.iter().enumerate() {
             let earlier = policy.rules[..at].iter().enumerate().filter(|(_, other)| {
                 other.direction == rule.direction

@@ -267,6 +267,33 @@ fn a_template_of_ones_own_is_held_to_the_same_proof() {
 }
 
 #[test]
+fn rules_that_check_has_no_steps_left_for_are_said() {
+    let mut policy = "policy: small\nrules:\n".to_owned();
+    for (id, action) in
+        [("a", "allow"), ("b", "drop"), ("c", "allow"), ("d", "drop"), ("e", "allow")]
+    {
+        let to = if id == "e" { "10.0.0.0/8" } else { "any" };
+        policy += &format!(
+            "  - {{ id: {id}, action: {action}, direction: inbound, from: 10.0.0.0/8, to: {to}, service: tcp/any }}\n"
+        );
+    }
+    let folder = folder(&(policy + "targets:\n  edge: { kind: nftables, output: edge.nft }\n"));
+    let (code, _, stderr) = run(folder.path(), &["check"]);
+    assert!(code == 1 && !stderr.contains("undecided-rules"), "{stderr}");
+    let (code, _, stderr) = run(folder.path(), &["check", "--steps", "0"]);
+    assert_eq!(code, 1, "{stderr}");
+    for part in [
+        "warning[undecided-rules]: it is not known whether 5 rules change nothing",
+        "warning[undecided-rules]: it is not known whether 5 rules lose packets to their opposites",
+        "and 2 rules more",
+        "more `--steps`",
+    ] {
+        assert!(stderr.contains(part), "{part}: {stderr}");
+    }
+    assert!(!stderr.contains("shadowed-rule"), "{stderr}");
+}
+
+#[test]
 fn what_the_program_tells_of_itself() {
     let folder = folder(POLICY);
     for (args, part) in [

@@ -56,7 +56,12 @@ fn compiled(files: hostile::Files, templates: &Templates) -> Said {
         let inputs = Inputs { feeds: &feeds, templates, source: "policy.yaml" };
         let artifacts = compile::compile(&policy, &inputs, &|_| true, &mut diags);
         assert_eq!(artifacts.is_none(), diags.has_errors());
-        let asks = portcullis::check::Asks { feeds: &feeds, days: None, owners: false };
+        let asks = portcullis::check::Asks {
+            feeds: &feeds,
+            days: None,
+            owners: false,
+            steps: portcullis::check::STEPS,
+        };
         portcullis::check::check(&policy, &asks, &mut diags);
     }
     Said { diags, sources }

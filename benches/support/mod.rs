@@ -1,6 +1,9 @@
 //! Large policies, made the same way each time.
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a benchmark may panic to say what is wrong")]
+
+pub mod workloads;
 
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
 use portcullis::ir::{Action, Baseline, Direction, L4, Origin, OriginKind};
@@ -16,6 +19,10 @@ impl Random {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
+    }
+
+    fn index(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(count as u64)).unwrap_or_default()
     }
 }
 
@@ -90,10 +97,19 @@ fn low(n: usize) -> u32 {
     u32::try_from(n).unwrap_or_default()
 }
 
-/// Writes the rules as a policy for one nftables gateway.
+/// Writes access-list rules as a policy without targets.
 pub fn policy(count: usize) -> String {
+    written(&rows(count))
+}
+
+/// Writes firewall-list rules as a policy without targets.
+pub fn wild_policy(count: usize) -> String {
+    written(&wild_rows(count))
+}
+
+fn written(rows: &[Row]) -> String {
     let mut text = String::from("policy: generated\nrules:\n");
-    for (index, row) in rows(count).iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let action = if row.allow { "allow" } else { "drop" };
         let (from, to) = (prefix(row.source), prefix(row.destination));
         let service = SERVICES[row.service].0;
@@ -102,7 +118,7 @@ pub fn policy(count: usize) -> String {
             "  - {{ id: r{index}, action: {action}, direction: inbound, from: {from}, to: {to}, service: {service} }}"
         );
     }
-    text + "targets:\n  edge: { kind: nftables, placement: gateway, inside: [lan0], outside: [wan0], output: edge.nft }\n"
+    text
 }
 
 fn ends((address, length): (u32, u32)) -> (u32, u32) {

@@ -1,10 +1,13 @@
 //! Rules of which earlier ones with the opposite action take some packets.
 
-use super::useless::Hull;
-use crate::ir::flow::{Rule, RuleSet};
-use crate::ir::{Action, Direction, Hook, Packet, State};
-use crate::net::{Family, IpSet};
+use super::plane::{Decider, Plane, planes};
+use super::run::{Near, near, runs};
+use super::useless::Found;
+use super::work::{TooMuch, Work};
+use crate::ir::flow::RuleSet;
+use crate::ir::{Action, Direction, Packet};
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 /// A rule and the first earlier one with the opposite action that decides some of its packets.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,82 +22,129 @@ pub struct Overlap {
     pub packet: Packet,
 }
 
-/// An earlier rule, by its index.
-type Earlier<'a> = (usize, &'a Rule, Hull);
-
 /// Finds the rules that lose packets to earlier rules with the opposite action; drop and reject are alike.
 /// Those that are known to lose all of them are not asked.
-pub fn overlaps(policy: &RuleSet, hidden: &BTreeSet<usize>) -> Vec<Overlap> {
-    let mut found = Vec::new();
+pub fn overlaps(policy: &RuleSet, hidden: &BTreeSet<usize>, work: &mut Work) -> Found<Overlap> {
+    let mut found = Found { list: Vec::new(), undecided: Vec::new() };
     for way in Direction::BOTH {
         let rules = policy.rules.iter().enumerate().filter(|(_, rule)| rule.direction == way);
-        let mut earlier: [Vec<Earlier<'_>>; 2] = Default::default();
-        for (index, rule) in rules {
-            let own = usize::from(rule.action == Action::Allow);
-            if !hidden.contains(&index) {
-                found.extend(overlap((index, rule), &earlier[1 - own], &earlier[own]));
+        let (indices, rules): (Vec<_>, Vec<_>) = rules.unzip();
+        let allows: Vec<_> = rules.iter().map(|rule| rule.action == Action::Allow).collect();
+        if allows.iter().all(|allow| *allow) || !allows.contains(&true) {
+            continue;
+        }
+        let list = List { allows, planes: planes(&rules) };
+        for own in [true, false] {
+            let asked =
+                |rule: &usize| list.allows[*rule] == own && !hidden.contains(&indices[*rule]);
+            let asked: Vec<_> = (0..rules.len()).filter(asked).collect();
+            for run in runs(&list.planes, &asked) {
+                list.settle(run, work, &mut |rule, answer| match answer {
+                    Ok(lost) => found.list.extend(lost.map(|(earlier, more, packet)| Overlap {
+                        rule: indices[rule],
+                        earlier: indices[earlier],
+                        more,
+                        packet,
+                    })),
+                    Err(TooMuch) => found.undecided.push(indices[rule]),
+                });
             }
-            earlier[own].push((index, rule, Hull::of(rule)));
         }
     }
-    found.sort_by_key(|overlap| overlap.rule);
+    found.list.sort_by_key(|overlap| overlap.rule);
+    found.undecided.sort_unstable();
     found
 }
 
-/// Finds what a rule loses to opposite ones before it; what alike ones decide before those is not lost.
-fn overlap(
-    (index, rule): (usize, &Rule),
-    opposite: &[Earlier<'_>],
-    alike: &[Earlier<'_>],
-) -> Option<Overlap> {
-    let hull = Hull::of(rule);
-    let meets = |(_, other, theirs): &&Earlier<'_>| hull.meets(theirs) && rule.overlaps(other);
-    let met: Vec<_> = opposite.iter().filter(meets).collect();
-    let last = met.last()?.0;
-    let near: Vec<_> = alike.iter().take_while(|(at, ..)| *at < last).filter(meets).collect();
-    let taken = |(earlier, other, _): &&Earlier<'_>| {
-        let before = near.iter().take_while(|(at, ..)| at < earlier);
-        let before: Vec<_> = before.map(|(_, rule, _)| *rule).collect();
-        Some((*earlier, left(vec![common(rule, other)?], &before)?))
-    };
-    let (earlier, left) = met.iter().find_map(taken)?;
-    Some(Overlap { rule: index, earlier, more: met.len() - 1, packet: first(&left)? })
+/// The rules of one direction.
+struct List<'a> {
+    allows: Vec<bool>,
+    planes: Vec<Box<dyn Plane + 'a>>,
 }
 
-/// Gives a part of some boxes that none of the rules matches.
-fn left(mut boxes: Vec<Rule>, rules: &[&Rule]) -> Option<Rule> {
-    while let Some(piece) = boxes.pop() {
-        match rules.iter().find(|rule| rule.overlaps(&piece)) {
-            None => return Some(piece),
-            Some(rule) => boxes.extend(piece.without(rule)),
+/// The first opposite rule that takes packets of a rule, how many more meet it, and one of the packets.
+type Lost = Option<(usize, usize, Packet)>;
+
+impl List<'_> {
+    /// Tells what each rule of a run loses.
+    fn settle(
+        &self,
+        run: &[usize],
+        work: &mut Work,
+        told: &mut dyn FnMut(usize, Result<Lost, TooMuch>),
+    ) {
+        match work.question(|work| self.lost(run, work)) {
+            Ok(Some(lost)) => run.iter().zip(lost).for_each(|(rule, lost)| told(*rule, Ok(lost))),
+            _ if run.len() > 1 => run.iter().for_each(|rule| self.settle(&[*rule], work, told)),
+            _ => told(run[0], Err(TooMuch)),
         }
     }
-    None
-}
 
-/// What two rules both match.
-fn common(one: &Rule, other: &Rule) -> Option<Rule> {
-    let l4 = one.l4.intersection(&other.l4)?;
-    let (source, destination) =
-        (one.source.intersection(&other.source), one.destination.intersection(&other.destination));
-    Rule { source, destination, l4, ..one.clone() }.normalized()
-}
+    /// Finds what the rules of a run lose to opposite ones before them; what alike ones decide before those
+    /// is not lost. None where each has to be asked for itself.
+    fn lost(&self, run: &[usize], work: &mut Work) -> Result<Option<Vec<Lost>>, TooMuch> {
+        let (first, last) = (run[0], run[run.len() - 1]);
+        let Some(near) = near(&self.planes, run, |other| other < last, work)? else {
+            return Ok(None);
+        };
+        let mut all = near.concat();
+        all.sort_unstable();
+        all.dedup();
+        let (alike, opposite): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|other| self.allows[*other] == self.allows[first]);
+        let lost = |earlier: usize, work: &mut Work| {
+            let before = &alike[..alike.partition_point(|other| *other < earlier)];
+            let lost = |rule: &usize| {
+                let packet = self.left((*rule, earlier), before, work)?;
+                Ok(packet.map(|packet| (earlier, opposite.len() - 1, packet)))
+            };
+            run.iter().map(lost).collect::<Result<Vec<Lost>, TooMuch>>()
+        };
+        let nothing = vec![None; run.len()];
+        let Some(earlier) = opposite.first() else { return Ok(Some(nothing)) };
+        // Mostly it is the first of them; else all that decide are looked for at once.
+        let by_first = lost(*earlier, work)?;
+        if by_first[0].is_some() {
+            return Ok(Some(by_first));
+        }
+        let is_opposite = |other| opposite.binary_search(&other).is_ok();
+        match self.decider(run, &near, is_opposite, work)? {
+            Some(earlier) => lost(earlier, work).map(Some),
+            None => Ok(Some(nothing)),
+        }
+    }
 
-/// The first packet of a rule.
-fn first(rule: &Rule) -> Option<Packet> {
-    let family = Family::BOTH.into_iter().find(|family| rule.source.has(*family))?;
-    let first = |set: &IpSet| Some(set.only(family).prefixes().next()?.network());
-    Some(Packet {
-        hook: Hook::Forward,
-        incoming: 0,
-        outgoing: 0,
-        state: State::New,
-        source: first(&rule.source)?,
-        destination: first(&rule.destination)?,
-        protocol: rule.l4.protocol_set().ranges().first()?.0,
-        source_port: rule.l4.source().ranges().last()?.1,
-        destination_port: rule.l4.destination().ranges().first()?.0,
-        tcp_flags: 0,
-        hop_limit: 64,
-    })
+    /// Finds the first of some rules that decides packets of a run.
+    fn decider(
+        &self,
+        run: &[usize],
+        near: &Near,
+        wanted: impl Fn(usize) -> bool,
+        work: &mut Work,
+    ) -> Result<Option<usize>, TooMuch> {
+        let mut first = None;
+        let mut visit = |decider: Decider| {
+            let decider = decider.filter(|other| wanted(*other));
+            first = decider.into_iter().chain(first).min();
+            ControlFlow::Continue(())
+        };
+        for (plane, near) in self.planes.iter().zip(near) {
+            let _ = plane.deciders(run, near, work, &mut visit)?;
+        }
+        Ok(first)
+    }
+
+    fn left(
+        &self,
+        rules: (usize, usize),
+        before: &[usize],
+        work: &mut Work,
+    ) -> Result<Option<Packet>, TooMuch> {
+        for plane in &self.planes {
+            if let Some(packet) = plane.left(rules, before, work)? {
+                return Ok(Some(packet));
+            }
+        }
+        Ok(None)
+    }
 }

@@ -2,10 +2,11 @@
 
 use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
-use crate::check::Asks;
+use crate::check::{Asks, STEPS};
 use crate::compile::{self, Inputs};
 use crate::diag::{Code, Severity};
 use crate::target::render::Templates;
+use crate::timing::phase;
 use clap::Args;
 use serde_json::json;
 
@@ -21,6 +22,9 @@ pub(super) struct Check {
     /// How many days before `expires:` a rule is reported; with `--as-of`.
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     soon: u16,
+    /// How many steps the search for useless and overlapping rules may take; what it did not come to is said.
+    #[arg(long, value_name = "STEPS", default_value_t = STEPS)]
+    steps: u64,
 }
 
 /// How findings are taken that are not errors by themselves.
@@ -71,8 +75,9 @@ fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8
         owners: [&command.levels.deny, &command.levels.warn]
             .into_iter()
             .any(|codes| codes.contains(&Code::MissingOwner)),
+        steps: command.steps,
     };
-    crate::check::check(&policy, &asks, diags);
+    phase("check", || crate::check::check(&policy, &asks, diags));
     progress.finish_and_clear();
     policy.checks.iter().for_each(|(code, level)| diags.set_level(*code, *level));
     for (codes, severity) in [

@@ -186,6 +186,9 @@ OutputTaken "output-taken" Error
     OverlappingRules "overlapping-rules" Note
     "An earlier rule that does the opposite decides some packets of a rule. Found by `check`.\n\nExceptions are written like this, so it is a note. It shows a packet that both match and the earlier rule decides. Give it another level with `checks:` or `-D overlapping-rules`."
 
+    UndecidedRules "undecided-rules" Warning
+    "The search for rules that change nothing, or that overlap, stopped before it came to an end. Found by `check`.\n\nOf all other rules everything is known, but these may be shadowed, redundant or overlapping without being reported. Give the search more `--steps`, or part the policy: many rules that overlap in several fields at once make it long."
+
     OverBroad "over-broad" Warning
     "A rule lets everyone on the other side use every service, or every port of a protocol. Found by `check`.\n\nNarrow the service or the addresses. Where it is meant, say so on the rule: `ignore: [{ finding: over-broad, reason: ... }]`."
 

@@ -1,0 +1,45 @@
+//! How much work questions may be.
+
+/// What is left of it.
+#[derive(Clone, Debug)]
+pub struct Work {
+    left: u64,
+    /// The most that one question takes, so that others have their turn.
+    most: u64,
+}
+
+/// It was too much work: nothing is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct TooMuch;
+
+impl Work {
+    /// Allows so many steps; a step is to look at one rule in one place.
+    pub fn new(steps: u64) -> Self {
+        Work { left: steps, most: steps / 16 }
+    }
+
+    /// Asks one question of many, which may not take all that is left for the others.
+    pub(super) fn question<A>(
+        &mut self,
+        ask: impl FnOnce(&mut Work) -> Result<A, TooMuch>,
+    ) -> Result<A, TooMuch> {
+        let most = self.left.min(self.most);
+        let mut own = Work { left: most, most };
+        let answer = ask(&mut own);
+        self.left -= most - own.left;
+        answer
+    }
+
+    /// Takes some steps.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), TooMuch> {
+        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+        match self.left.checked_sub(steps) {
+            Some(left) => self.left = left,
+            None => {
+                self.left = 0;
+                return Err(TooMuch);
+            }
+        }
+        Ok(())
+    }
+}
