@@ -125,14 +125,14 @@ impl<V: Value> Diagrams<V> {
     ) -> Result<bool, OverBudget> {
         let (own, others) = (apart(one, other), apart(other, one));
         if own.len() + others.len() < (one.len() + other.len()) / 4
-            && self.union(&own, end)? == self.union(&others, end)?
+            && self.of_union(&own, end)? == self.of_union(&others, end)?
         {
             return Ok(true);
         }
-        Ok(self.union(one, end)? == self.union(other, end)?)
+        Ok(self.of_union(one, end)? == self.of_union(other, end)?)
     }
 
-    fn union(&mut self, products: &[Product], end: Node) -> Result<Node, OverBudget> {
+    fn of_union(&mut self, products: &[Product], end: Node) -> Result<Node, OverBudget> {
         let end = self.item(end)?;
         let mut list = Vec::with_capacity(products.len());
         for product in products {
