@@ -88,10 +88,11 @@ mod tests {
     #[test]
     fn a_template_has_a_list_of_texts() {
         let mut lines = Lines::default();
-        ["a", "", "é,"].map(|text| lines.push(|line| line.push_str(text)));
+        ["a", "", "é,"].iter().for_each(|text| lines.push(|line| line.push_str(text)));
+        let values = std::collections::BTreeMap::from([("lines", &lines)]);
         let render = |template: &str| {
             minijinja::Environment::new()
-                .render_str(template, minijinja::context! { lines })
+                .render_str(template, minijinja::value::Serde(&values))
                 .expect(template)
         };
         assert_eq!(render("{% for line in lines %}<{{ line }}>{% endfor %}"), "<a><><é,>");
