@@ -111,7 +111,9 @@ mod tests {
     #[test]
     fn short_lines_are_shown_whole() {
         let text = format!("{}\nabc\n", "x".repeat(SHORT - 1));
-        assert_eq!(shown(&text, &[SHORT + 1..SHORT + 3]), (text.clone(), vec!["bc".to_owned()]));
+        let mark = SHORT + 1..SHORT + 3;
+        let (window, marked) = shown(&text, std::slice::from_ref(&mark));
+        assert_eq!((window, marked), (text, vec!["bc".to_owned()]));
     }
 
     #[test]

@@ -31,8 +31,8 @@ impl Peers {
     /// About how many bytes they take.
     fn bytes(&self) -> usize {
         let domains = self.domains.iter().map(|name| name.len() + size_of::<String>());
-        self.set.v4.ranges().len() * size_of::<(u32, u32)>()
-            + self.set.v6.ranges().len() * size_of::<(u128, u128)>()
+        size_of_val(self.set.v4.ranges())
+            + size_of_val(self.set.v6.ranges())
             + domains.sum::<usize>()
     }
 }

@@ -32,7 +32,7 @@ impl Parts {
     /// About how many bytes they take.
     fn bytes(&self) -> usize {
         let ports = self.ports.values().chain([&self.icmp, &self.icmpv6]);
-        ports.map(|set| set.ranges().len() * size_of::<(u16, u16)>()).sum()
+        ports.map(|set| size_of_val(set.ranges())).sum()
     }
 
     fn add_ports(&mut self, protocol: u8, ports: &PortSet) {
