@@ -252,11 +252,14 @@ fn parts<V: Value>(
     Ok(found)
 }
 
+/// The last value of a part, and what is left there of a list.
+type Cell<V> = (V, Rc<[Item]>);
+
 fn cells_of<V: Value>(
     level: u8,
     list: Rc<[Item]>,
     diagrams: &mut Diagrams<V>,
-) -> Result<Vec<(V, Rc<[Item]>)>, OverBudget> {
+) -> Result<Vec<Cell<V>>, OverBudget> {
     if diagrams.first_level(&list) != level {
         return Ok(vec![(diagrams.maximum(level), list)]);
     }

@@ -158,8 +158,10 @@ impl<'a> Services<'a> {
             }
             // Every item is looked at, so that all faults are said.
             ServiceExpr::List(items, span) => {
-                let fine =
-                    items.iter().fold(true, |fine, item| self.add(item, parts, diags) && fine);
+                let mut fine = true;
+                for item in items {
+                    fine &= self.add(item, parts, diags);
+                }
                 return fine && self.held.keep((), parts.bytes(), *span, diags).is_some();
             }
         }
