@@ -19,9 +19,9 @@ use crate::feed::Feeds;
 use crate::net;
 use crate::pass::resolve::{NamedRule, Resolved, resolve};
 use crate::policy::ast::{Policy, Target};
-use crate::proof::Prover;
+use crate::proof::{Program, Prover};
 use crate::source::Span;
-use crate::target::{self, Fault, File, Header, render::Templates};
+use crate::target::{self, Fault, File, Header, ReadError, render::Templates};
 use crate::timing::phase;
 
 /// What a compile needs beside the policy.
@@ -70,43 +70,80 @@ pub fn compile(
     let mut artifacts = Vec::new();
     let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
     resolved.named.iter().for_each(|rule| names(policy, &targets, rule, &mut found));
-    for target in targets {
-        artifacts.extend(artifact(policy, &resolved, target, inputs, &mut prover, &mut found));
-    }
+    // One thread makes the files and reads them back, this one proves them.
+    std::thread::scope(|scope| {
+        let (made, drafts) = std::sync::mpsc::channel();
+        let (resolved, wanted) = (&resolved, &targets);
+        let make = move || {
+            wanted.iter().all(|target| made.send(draft(policy, resolved, target, inputs)).is_ok());
+        };
+        let thread = std::thread::Builder::new().spawn_scoped(scope, make);
+        if let Some(first) = targets.first().filter(|_| thread.is_ok()) {
+            prover.prepare(&first.spec.placement, first.spec.state);
+        }
+        for target in &targets {
+            // Where no thread could be had, nothing comes.
+            let draft = drafts.recv().unwrap_or_else(|_| draft(policy, resolved, target, inputs));
+            artifacts.extend(artifact(policy, resolved, target, draft, &mut prover, &mut found));
+        }
+    });
     let failed = found.has_errors();
     diags.append(found);
     (!failed).then_some(artifacts)
+}
+
+/// What is made of a target before it is proven.
+struct Draft<'a> {
+    intent: Intent<'a>,
+    faults: Vec<Fault>,
+    files: Vec<File>,
+    /// The files, read back.
+    program: Result<Program, ReadError>,
+}
+
+fn draft<'a>(
+    policy: &Policy,
+    resolved: &Resolved,
+    target: &'a Target,
+    inputs: &Inputs<'_>,
+) -> Draft<'a> {
+    let spec = &target.spec;
+    let intent = phase("lower, aggregate", || {
+        Intent::of(&resolved.rules, spec, resolved.members.get(&spec.name))
+    });
+    let refused = intent.unsayable.iter().map(|one| prove::unsayable(target, one));
+    let mut faults: Vec<_> = refused.collect();
+    let header = Header { policy: policy.name.value.clone(), source: inputs.source.to_owned() };
+    let generated =
+        phase("generate", || target::generate(&intent.filter, spec, &header, inputs.templates));
+    let files = generated.unwrap_or_else(|more| {
+        faults.extend(more);
+        Vec::new()
+    });
+    let program = match faults.is_empty() {
+        true => phase("read back", || target::read(spec, &files)),
+        false => Ok(Program::default()),
+    };
+    Draft { intent, faults, files, program }
 }
 
 fn artifact(
     policy: &Policy,
     resolved: &Resolved,
     target: &Target,
-    inputs: &Inputs<'_>,
+    draft: Draft<'_>,
     prover: &mut Prover<'_>,
     diags: &mut Diags,
 ) -> Option<Artifact> {
     let spec = &target.spec;
-    let intent = phase("lower, aggregate", || {
-        Intent::of(&resolved.rules, spec, resolved.members.get(&spec.name))
-    });
+    let Draft { intent, faults, files, program } = draft;
     let filter = &intent.filter;
-    let refused = intent.unsayable.iter().map(|one| prove::unsayable(target, one));
-    let mut faults: Vec<_> = refused.collect();
-    let header = Header { policy: policy.name.value.clone(), source: inputs.source.to_owned() };
-    let generated = phase("generate", || target::generate(filter, spec, &header, inputs.templates));
-    let files = match generated {
-        Ok(files) => files,
-        Err(more) => {
-            faults.extend(more);
-            Vec::new()
-        }
-    };
     if !faults.is_empty() {
         faults.into_iter().for_each(|fault| diags.push(described(policy, target, fault)));
         return None;
     }
-    let proof = match prove::proven(target, &resolved.rules, &intent.claim(), &files, prover) {
+    let back = (files.as_slice(), program);
+    let proof = match prove::proven(target, &resolved.rules, &intent.claim(), back, prover) {
         Ok(proof) => proof,
         Err(diagnostic) => {
             diags.push(*diagnostic);

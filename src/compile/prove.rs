@@ -9,17 +9,17 @@ use crate::pass::fit::Grown;
 use crate::pass::widen::{Unsayable, Widening};
 use crate::policy::ast::{Policy, Target};
 use crate::proof::program::Place;
-use crate::proof::{Budget, Claim, Failure, Proof, Prover};
-use crate::target::{self, Fault, File};
+use crate::proof::{Budget, Claim, Failure, Program, Proof, Prover};
+use crate::target::{Fault, File, ReadError};
 use crate::timing::phase;
 use ipnet::IpNet;
 
-/// Reads the finished text back and decides whether it means what the policy means.
+/// Decides whether finished text, which was read back, means what the policy means.
 pub(super) fn proven(
     target: &Target,
     rules: &RuleSet,
     claim: &Claim<'_>,
-    files: &[File],
+    (files, program): (&[File], Result<Program, ReadError>),
     prover: &mut Prover<'_>,
 ) -> Result<Proof, Box<Diagnostic>> {
     let spec = &target.spec;
@@ -28,7 +28,7 @@ pub(super) fn proven(
             "nothing was written; unless a template of your own did this, it is a bug: please report it",
         )
     };
-    let program = phase("read back", || target::read(spec, files)).map_err(|error| {
+    let program = program.map_err(|error| {
         let file = files.get(error.place.file).map_or("", |file| &file.path);
         let message = format!("`{}` was not understood when read back", spec.name);
         Box::new(failed(message).note(format!("{file}:{}: {}", error.place.line, error.reason)))

@@ -207,6 +207,12 @@ impl<'a> Prover<'a> {
         })
     }
 
+    /// Works out what the policy means at a kind of firewall, ahead of the proofs that ask for it.
+    pub fn prepare(&mut self, placement: &Placement, state: StateMode) {
+        // When the budget does not suffice, the proof finds that out again.
+        let _ = phase("  meaning", || self.known(placement, state));
+    }
+
     /// Returns the index of what the policy means at a kind of firewall.
     fn known(&mut self, placement: &Placement, state: StateMode) -> Result<usize, OverBudget> {
         let same = |known: &Known| known.placement == *placement && known.state == state;
