@@ -23,6 +23,7 @@ use crate::proof::{Program, Prover};
 use crate::source::Span;
 use crate::target::{self, Fault, File, Header, ReadError, render::Templates};
 use crate::timing::phase;
+use std::sync::{Mutex, PoisonError, mpsc};
 
 /// What a compile needs beside the policy.
 #[derive(Debug)]
@@ -66,30 +67,49 @@ pub fn compile(
     let mut found = Diags::default();
     let outcomes = phase("tests, invariants", || expectations(policy, &resolved));
     outcomes.into_iter().filter_map(|outcome| outcome.fault).for_each(|d| found.push(d));
-    let mut prover = Prover::new(&resolved.rules);
-    let mut artifacts = Vec::new();
     let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
     resolved.named.iter().for_each(|rule| names(policy, &targets, rule, &mut found));
-    // One thread makes the files and reads them back, this one proves them.
-    std::thread::scope(|scope| {
-        let (made, drafts) = std::sync::mpsc::channel();
-        let (resolved, wanted) = (&resolved, &targets);
-        let make = move || {
-            wanted.iter().all(|target| made.send(draft(policy, resolved, target, inputs)).is_ok());
-        };
-        let thread = std::thread::Builder::new().spawn_scoped(scope, make);
-        if let Some(first) = targets.first().filter(|_| thread.is_ok()) {
-            prover.prepare(&first.spec.placement, first.spec.state);
-        }
-        for target in &targets {
-            // Where no thread could be had, nothing comes.
-            let draft = drafts.recv().unwrap_or_else(|_| draft(policy, resolved, target, inputs));
-            artifacts.extend(artifact(policy, resolved, target, draft, &mut prover, &mut found));
-        }
-    });
+    let drafts = targets.iter().map(|target| draft(policy, &resolved, target, inputs));
+    let artifacts = proven(policy, &resolved, &targets, drafts, &mut found);
     let failed = found.has_errors();
     diags.append(found);
     (!failed).then_some(artifacts)
+}
+
+/// Proves targets as they are made: on a thread beside the one that makes them.
+fn proven<'a>(
+    policy: &Policy,
+    resolved: &Resolved,
+    targets: &[&Target],
+    drafts: impl Iterator<Item = Draft<'a>>,
+    diags: &mut Diags,
+) -> Vec<Artifact> {
+    let (made, received) = mpsc::channel();
+    let received = Mutex::new(received);
+    let prove = || {
+        let (mut prover, mut found) = (Prover::new(&resolved.rules), Diags::default());
+        if let Some(first) = targets.first() {
+            prover.prepare(&first.spec.placement, first.spec.state);
+        }
+        let mut artifacts = Vec::new();
+        let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        for (target, draft) in targets.iter().zip(received.iter()) {
+            artifacts.extend(artifact(policy, resolved, target, draft, &mut prover, &mut found));
+        }
+        (artifacts, found)
+    };
+    let (artifacts, found) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, &prove);
+        drafts.for_each(|draft| _ = made.send(draft));
+        drop(made);
+        match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // There is no thread to be had.
+            Err(_) => prove(),
+        }
+    });
+    diags.append(found);
+    artifacts
 }
 
 /// What is made of a target before it is proven.
