@@ -1,7 +1,7 @@
 //! Every limit of the program, as data: what docs/limits.md is made from, and what tests reach.
 
 use crate::diag::{AROUND, ASKED, Code, LISTED, MOST, MOST_PLACES, MOST_TEXT};
-use crate::{near, pass, policy, proof, source, target, verify};
+use crate::{check, near, pass, policy, proof, source, target, verify};
 
 /// A size, a depth or a cost that is not exceeded.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,7 +12,8 @@ pub struct Limit {
     pub most: String,
     /// What is printed where it is reached, or a part of it.
     pub says: String,
-    /// The code of the message; none where something is only left out of what is printed.
+    /// The code of the message; none where a file is refused by its name alone, or something is only left out of
+    /// what is printed.
     pub code: Option<Code>,
     /// The option that changes it.
     pub option: Option<&'static str>,
@@ -22,7 +23,7 @@ pub struct Limit {
 
 /// Gives every limit, in the order of the page.
 pub fn all() -> Vec<Limit> {
-    [files(), libraries(), sets(), artifacts(), listings(), reports()].concat()
+    [files(), given(), libraries(), sets(), artifacts(), listings(), reports()].concat()
 }
 
 fn limit(of: &'static str, most: String, says: String, code: Code, why: &'static str) -> Limit {
@@ -122,6 +123,22 @@ fn libraries() -> Vec<Limit> {
     ]
 }
 
+/// What is named on the command line, or stands in the output's place.
+fn given() -> Vec<Limit> {
+    use crate::files::most::{ARTIFACT, FEED, MANIFEST, TEMPLATE};
+    let one = |of, most: u64, why| {
+        let most = format!("{} MiB", most >> 20);
+        let says = format!("larger than {most}");
+        Limit { of, most, says, code: None, option: None, why }
+    };
+    vec![
+        one("a vendor's feed", FEED, "the largest has some megabytes"),
+        one("an artifact or a listing that is read", ARTIFACT, "no firewall lists more"),
+        one("a manifest", MANIFEST, "it names a few files"),
+        one("a file of `--template-dir`", TEMPLATE, "templates are layout"),
+    ]
+}
+
 fn sets() -> Vec<Limit> {
     let most = pass::resolve::MOST_BYTES >> 20;
     let memory = Limit {
@@ -134,6 +151,16 @@ fn sets() -> Vec<Limit> {
             "some rule lists have very many different parts",
         )
     };
+    let steps = Limit {
+        option: Some("`check --steps N`"),
+        ..limit(
+            "steps of the search for rules that change nothing or overlap",
+            check::STEPS.to_string(),
+            "it is not known whether".to_owned(),
+            Code::UndecidedRules,
+            "rules that overlap in several fields at once have very many parts",
+        )
+    };
     vec![
         limit(
             "the sets that names and lists make, all together",
@@ -143,6 +170,7 @@ fn sets() -> Vec<Limit> {
             "each of many names may be another one and a little more",
         ),
         memory,
+        steps,
     ]
 }
 
@@ -275,8 +303,8 @@ fn reports() -> Vec<Limit> {
 pub fn document() -> String {
     let mut page = String::from(
         "# Limits\n\nNo input may take hours or all of the memory, so everything that could grow without \
-         end has a limit. This page is made from the program: do not edit it. A limit without a code only \
-         bounds what is printed.\n\n| of | at most | message | code | option | why |\n\
+         end has a limit. This page is made from the program: do not edit it. A limit without a code \
+         refuses a file that the command line names, or only bounds what is printed.\n\n| of | at most | message | code | option | why |\n\
          |---|---|---|---|---|---|\n",
     );
     for limit in all() {

@@ -293,6 +293,76 @@ fn rules_that_check_has_no_steps_left_for_are_said() {
     assert!(!stderr.contains("shadowed-rule"), "{stderr}");
 }
 
+/// Rules that allow and refuse in turn, between halves of 400 hosts.
+fn dense(rules: usize, state: &str) -> String {
+    let mut seed = 1u64;
+    let mut half = || {
+        let mut hosts = Vec::new();
+        for host in 0..400 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            if seed >> 63 == 1 {
+                hosts.push(format!("\"10.0.{}.{}\"", host >> 7, host * 2 & 255));
+            }
+        }
+        format!("[{}]", hosts.join(", "))
+    };
+    let mut text = "policy: dense\nrules:\n".to_owned();
+    for rule in 0..rules {
+        let (action, from, to) = (["drop", "allow"][rule % 2], half(), half());
+        text += &format!(
+            "  - {{ id: r{rule}, action: {action}, direction: inbound, from: {from}, to: {to}, service: tcp/{}-{} }}\n",
+            rule + 1,
+            60_000 - rule
+        );
+    }
+    text + &format!("targets:\n  edge: {{ kind: nftables, state: {state}, output: edge.nft }}\n")
+}
+
+#[test]
+fn large_groups_that_overlap_are_proven_in_little_memory() {
+    let folder = folder(&dense(60, "stateful"));
+    let (code, stdout, stderr) = run(folder.path(), &["compile", "--proof-memory", "2"]);
+    assert!(code == 0 && stdout.contains("proven"), "{stdout}{stderr}");
+    let (code, stdout, stderr) = run(folder.path(), &["verify", "--proof-memory", "2"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+}
+
+#[test]
+fn a_proof_that_needs_too_much_memory_says_what_to_do() {
+    let folder = folder(&dense(60, "stateless"));
+    let (code, _, stderr) = run(folder.path(), &["compile", "--proof-memory", "2"]);
+    assert_eq!(code, 2, "{stderr}");
+    for part in
+        ["error[not-proven]", "the proof did not end within", " 2 MiB", "`--proof-memory MIB`"]
+    {
+        assert!(stderr.contains(part), "{part}: {stderr}");
+    }
+    assert!(!folder.path().join("edge.nft").exists());
+}
+
+#[test]
+fn files_that_are_too_large_are_not_read() {
+    let folder = folder(POLICY);
+    let large = |name: &str, mib: u64| {
+        let file = fs::File::create(folder.path().join(name)).expect("a file");
+        file.set_len((mib << 20) + 1).expect("a hole");
+    };
+    fs::create_dir(folder.path().join("layouts")).expect("a folder");
+    for (name, mib, args) in [
+        ("feed.json", 256, &["compile", "--aws-feed", "feed.json"][..]),
+        ("listing.nft", 512, &["verify", "policy.yaml", "listing.nft", "-t", "edge"]),
+        ("edge.nft", 512, &["verify"]),
+        ("small.portcullis.json", 16, &["compile"]),
+        ("layouts/pf.conf.j2", 1, &["compile", "--template-dir", "layouts"]),
+    ] {
+        large(name, mib);
+        let (code, _, stderr) = run(folder.path(), args);
+        assert_eq!(code, 2, "{name}: {stderr}");
+        assert!(stderr.contains(&format!("larger than {mib} MiB")), "{name}: {stderr}");
+        fs::remove_file(folder.path().join(name)).expect("the file");
+    }
+}
+
 #[test]
 fn what_the_program_tells_of_itself() {
     let folder = folder(POLICY);

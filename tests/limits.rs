@@ -205,10 +205,15 @@ fn wide() -> Said {
     Said { diags: vec![one].into(), sources }
 }
 
-/// Limits that other tests reach: those of the proof (tests/proof.rs) and of what `verify` reports
-/// (tests/reviews.rs).
-const ELSEWHERE: [&str; 2] = [
+/// Limits that other tests reach: those of files that the command line names, of the proof and of `check`
+/// (tests/cli.rs), and of what `verify` reports (tests/reviews.rs).
+const ELSEWHERE: [&str; 7] = [
+    "a vendor's feed",
+    "an artifact or a listing that is read",
+    "a manifest",
+    "a file of `--template-dir`",
     "the memory of a proof, for each address family",
+    "steps of the search for rules that change nothing or overlap",
     "lines of a firewall that are reported as not understood",
 ];
 

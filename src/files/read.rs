@@ -99,6 +99,9 @@ impl Content {
     /// Reads an open file.
     pub(super) fn of(file: &mut File, most: u64) -> Result<Self, Unread> {
         let identity = Identity::of(file)?;
+        if file.metadata()?.len() > most {
+            return Err(Unread::Large(most));
+        }
         Content::read(file, most, Some(identity))
     }
 }
