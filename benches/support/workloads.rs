@@ -3,7 +3,7 @@
 use super::Random;
 use portcullis::diag::Diags;
 use portcullis::feed::Feeds;
-use portcullis::ir::flow::{Rule, RuleSet};
+use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Action, Direction};
 use portcullis::net::{Family, IpSet, protocol};
 use portcullis::policy::Loader;
@@ -283,8 +283,8 @@ pub fn prefixes(count: usize) -> String {
     let mut text = String::new();
     for _ in 0..count {
         let length = 20 + low(&mut random, 9);
-        let address = low(&mut random, 1 << 16) << 16 | low(&mut random, 1 << 16);
-        let address = address >> (32 - length) << (32 - length);
+        let address = (low(&mut random, 1 << 16) << 16) | low(&mut random, 1 << 16);
+        let address = (address >> (32 - length)) << (32 - length);
         writeln!(text, "{}", spelled(address, length)).expect("memory");
     }
     text
@@ -304,7 +304,7 @@ pub fn union(count: usize) -> String {
 
 /// Allows of one host each.
 pub fn hosts(count: usize) -> String {
-    let host = |i: usize| format!("10.{}.{}.{}", i >> 16, i >> 8 & 255, i & 255);
+    let host = |i: usize| format!("10.{}.{}.{}", i >> 16, (i >> 8) & 255, i & 255);
     let rules = (0..count).map(|i| rule(i, "allow", &host(i), "tcp/443"));
     format!("policy: measured\nrules:\n{}", rules.collect::<String>())
 }
@@ -314,7 +314,7 @@ pub fn dense(count: usize) -> String {
     let mut random = Random(0xbf58_476d_1ce4_e5b9);
     let mut half = || {
         let taken = (0..400).filter(|_| random.index(2) == 0);
-        let hosts = taken.map(|x| format!("\"10.0.{}.{}\"", x >> 7, x * 2 & 255));
+        let hosts = taken.map(|x| format!("\"10.0.{}.{}\"", x >> 7, (x * 2) & 255));
         format!("[{}]", hosts.collect::<Vec<_>>().join(", "))
     };
     let sides: Vec<_> = (0..count).map(|_| (half(), half())).collect();
