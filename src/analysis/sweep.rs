@@ -117,7 +117,8 @@ impl<T: Value> Sweep<'_, '_, T> {
         let (mut current, edges) = self.edges(list, field);
         self.work.spend(edges.len())?;
         let mut edges = edges.into_iter().peekable();
-        let mut next = Vec::new();
+        // What can be told at once is told first: it may end the walk.
+        let mut open = Vec::new();
         for (low, high) in whole.field(field) {
             let mut from = *low;
             loop {
@@ -131,17 +132,28 @@ impl<T: Value> Sweep<'_, '_, T> {
                 let after = edges.peek().map(|edge| edge.0).filter(|value| value <= high);
                 let last = after.and_then(T::previous).unwrap_or(*high);
                 self.point[field] = if field == SOURCE_PORT { last } else { from };
-                next.clear();
                 let decides = current.iter().position(|at| self.rule(*at).whole_from <= step + 1);
-                next.extend(current.iter().take(decides.map_or(current.len(), |first| first + 1)));
+                let next = &current[..decides.map_or(current.len(), |first| first + 1)];
                 self.work.spend(1 + next.len())?;
-                if self.list(step + 1, &next, visit)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
+                if decides == Some(0) || next.is_empty() {
+                    if self.list(step + 1, next, visit)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                } else {
+                    self.work.spend(REMEMBER)?;
+                    open.push((next.to_vec(), self.point[field]));
                 }
                 match after {
                     Some(value) => from = value,
                     None => break,
                 }
+            }
+        }
+        open.sort_by_key(|(list, _)| list.len());
+        for (list, value) in open {
+            self.point[field] = value;
+            if self.list(step + 1, &list, visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))

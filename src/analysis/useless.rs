@@ -105,8 +105,10 @@ struct List<'a> {
     ephemeral: PortSet,
 }
 
-/// How many packets of a rule are asked before all are gone over.
+/// How many packets of a rule are asked before all are gone over, and how many where that takes many steps.
 const SAMPLES: u64 = 24;
+const FEW: u64 = 4;
+const MANY: u64 = 1_000;
 
 impl<'a> List<'a> {
     fn new(policy: &'a RuleSet, way: Direction) -> Self {
@@ -129,8 +131,11 @@ impl<'a> List<'a> {
 
     fn samples(&self, rule: usize, work: &mut Work) -> Result<State, TooMuch> {
         let planes: Vec<_> = self.planes.iter().filter(|plane| plane.has(rule)).collect();
-        let mut state = State::Open;
+        let (mut state, before) = (State::Open, work.left());
         for (seed, plane) in (0..SAMPLES).zip(planes.iter().cycle()) {
+            if seed >= FEW && before - work.left() > MANY {
+                break;
+            }
             let decider = plane.drawn(rule, seed, work)?;
             if decider.is_none_or(|other| other > rule) {
                 if !self.alike(rule, decider) {

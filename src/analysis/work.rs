@@ -30,6 +30,11 @@ impl Work {
         answer
     }
 
+    /// Gives how many steps are left.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Takes some steps.
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), TooMuch> {
         let steps = u64::try_from(steps).unwrap_or(u64::MAX);
