@@ -97,12 +97,16 @@ class Job:
         ])
         if self.kind in ("nftables", "all"):
             text = read(self.out, "*.nft")
-            accepts = re.findall(r"^.*(?:dport|jump).*accept$", text, re.M)
-            counted(f"Aerleon, {self.name}, nftables", len(accepts), self.families)
+            # It writes each rule of a term twice.
+            chains = re.split(r"^ *chain ", text, flags=re.M)
+            accepts = [set(re.findall(r"^.*(?:dport|jump).*accept$", chain, re.M)) for chain in chains]
+            counted(f"Aerleon, {self.name}, nftables", sum(map(len, accepts)), self.families)
         if self.kind in ("iptables", "all"):
             text = "".join(path.read_text() for path in self.out.iterdir() if not path.suffix)
             jumps = len(re.findall(r"^-A OUTPUT -j ", text, re.M))
-            counted(f"Aerleon, {self.name}, iptables", jumps, self.families)
+            # It works out both families and keeps one: their files have one name.
+            families = self.rules if self.kind == "all" else self.families
+            counted(f"Aerleon, {self.name}, iptables", jumps, families)
         if self.kind == "all":
             passes = len(re.findall(r"^pass out ", read(self.out, "*.pf"), re.M))
             counted(f"Aerleon, {self.name}, pf", passes, self.rules)
