@@ -191,37 +191,50 @@ impl Workload {
             writeln!(names, "  {name}:\n    - protocol: {protocol}\n      port: {first}-{last}")
                 .expect("memory");
         }
-        let mut rules = "filters:\n  - header:\n      targets:\n".to_owned();
-        for target in targets {
-            let options = match *target {
-                "nftables" => "mixed output",
-                "iptables" => "OUTPUT DROP",
-                "iptables6" => "OUTPUT DROP inet6",
-                _ => "measured out mixed",
-            };
-            let target = target.trim_end_matches('6');
-            writeln!(rules, "        {target}: {options}").expect("memory");
+        let terms = self.terms();
+        // A header has each kind of target once.
+        let (second, first): (Vec<_>, Vec<_>) =
+            targets.iter().partition(|target| **target == "iptables6");
+        let mut rules = "filters:\n".to_owned();
+        for targets in [first, second].iter().filter(|targets| !targets.is_empty()) {
+            rules += "  - header:\n      targets:\n";
+            for target in targets {
+                let (target, options) = match *target {
+                    "nftables" => ("nftables", "mixed output"),
+                    "iptables" => ("iptables", "OUTPUT DROP"),
+                    "iptables6" => ("iptables", "OUTPUT DROP inet6"),
+                    _ => ("packetfilter", "measured out mixed"),
+                };
+                writeln!(rules, "        {target}: {options}").expect("memory");
+            }
+            rules += "    terms:\n";
+            rules += &terms;
         }
-        rules += "    terms:\n";
+        (names, rules)
+    }
+
+    /// The rules as Aerleon's terms.
+    fn terms(&self) -> String {
+        let mut terms = String::new();
         for (number, line) in self.lines.iter().enumerate() {
             assert!(line.outbound, "only what goes out is compared");
-            writeln!(rules, "      - name: r{number}").expect("memory");
+            writeln!(terms, "      - name: r{number}").expect("memory");
             for (side, network) in [("source", line.from), ("destination", line.to)] {
                 if let Some(network) = network {
-                    writeln!(rules, "        {side}-address: N{network}").expect("memory");
+                    writeln!(terms, "        {side}-address: N{network}").expect("memory");
                 }
             }
             let services = line.ports.iter().map(|ports| service(line.protocol, *ports));
             let services = services.collect::<Vec<_>>().join(" ");
             let action = if line.allow { "accept" } else { "deny" };
             writeln!(
-                rules,
+                terms,
                 "        destination-port: {services}\n        protocol: {}\n        action: {action}",
                 line.protocol
             )
             .expect("memory");
         }
-        (names, rules)
+        terms
     }
 
     /// Writes ferm's configuration of a family.
