@@ -303,10 +303,15 @@ fn a_pipe_that_the_caller_gives_is_read() {
     let place = Place::new();
     place.write("policy.yaml", &one("nftables", "e.nft"));
     assert_eq!(place.run(&["compile"]).code, 0);
-    let script = format!("{} verify policy.yaml <(cat e.nft)", env!("CARGO_BIN_EXE_portcullis"));
-    let bash = Command::new("bash").args(["-c", &script]).current_dir(place.repo("")).output();
-    let output = bash.expect("bash");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for command in
+        ["verify policy.yaml <(cat e.nft)", "check <(cat policy.yaml)", "test <(cat policy.yaml)"]
+    {
+        let script = format!("{} {command}", env!("CARGO_BIN_EXE_portcullis"));
+        let output =
+            Command::new("bash").args(["-c", &script]).current_dir(place.repo("")).output();
+        let output = output.expect("bash");
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]

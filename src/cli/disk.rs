@@ -92,8 +92,12 @@ pub(super) fn folder(policy: &str) -> PathBuf {
     }
 }
 
+/// Where a process finds its own open files.
+const DESCRIPTORS: [&str; 2] = ["/dev/fd/", "/proc/self/fd/"];
+
 /// Reads a policy and what it names beneath the root; the policy itself may be standard input, `-`.
 pub(super) struct Disk {
+    policy: String,
     place: Place,
     root: Root,
     seen: RefCell<Seen>,
@@ -108,7 +112,7 @@ impl Disk {
         let place = Place::new(policy, args.root.as_deref())?;
         let path = args.root.as_deref().unwrap_or(&place.folder);
         let root = Root::given(path).map_err(|error| refused(&path.to_string_lossy(), &error))?;
-        Ok(Disk { place, root, seen: RefCell::default() })
+        Ok(Disk { policy: policy.to_owned(), place, root, seen: RefCell::default() })
     }
 
     /// Returns what was read.
@@ -126,6 +130,10 @@ impl Loader for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         let content = match path {
             "-" => files::standard_input(most::POLICY),
+            // Of a shell's `<(command)`: a pipe, which stands in no folder.
+            path if path == self.policy && DESCRIPTORS.iter().any(|d| path.starts_with(d)) => {
+                files::given(path.as_ref(), most::POLICY)
+            }
             path => match self.place.inside(path) {
                 Ok(inside) => self.root.read(&inside, most::POLICY),
                 Err(_) => Err(Unread::Outside),
