@@ -301,7 +301,7 @@ fn dense(rules: usize, state: &str) -> String {
         for host in 0..400 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             if seed >> 63 == 1 {
-                hosts.push(format!("\"10.0.{}.{}\"", host >> 7, host * 2 & 255));
+                hosts.push(format!("\"10.0.{}.{}\"", host >> 7, (host * 2) & 255));
             }
         }
         format!("[{}]", hosts.join(", "))
