@@ -323,7 +323,8 @@ fn large_groups_that_overlap_are_proven_in_little_memory() {
     let folder = folder(&dense(60, "stateful"));
     let (code, stdout, stderr) = run(folder.path(), &["compile", "--proof-memory", "2"]);
     assert!(code == 0 && stdout.contains("proven"), "{stdout}{stderr}");
-    let (code, stdout, stderr) = run(folder.path(), &["verify", "--proof-memory", "2"]);
+    let (code, stdout, stderr) =
+        run(folder.path(), &["verify", "policy.yaml", "-t", "edge", "--proof-memory", "2"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
 }
 
@@ -351,7 +352,7 @@ fn files_that_are_too_large_are_not_read() {
     for (name, mib, args) in [
         ("feed.json", 256, &["compile", "--aws-feed", "feed.json"][..]),
         ("listing.nft", 512, &["verify", "policy.yaml", "listing.nft", "-t", "edge"]),
-        ("edge.nft", 512, &["verify"]),
+        ("edge.nft", 512, &["verify", "policy.yaml", "-t", "edge"]),
         ("small.portcullis.json", 16, &["compile"]),
         ("layouts/pf.conf.j2", 1, &["compile", "--template-dir", "layouts"]),
     ] {
