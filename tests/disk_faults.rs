@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -260,12 +260,23 @@ fn who_waits_for_another_run_says_so() {
             .spawn()
             .expect("it runs"),
     ];
-    std::thread::sleep(Duration::from_secs(2));
-    folder.unlock().expect("unlocked");
-    for run in waiting {
-        let output = run.wait_with_output().expect("it ends");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.contains("waiting for another run"), "{said}");
+    // The lock is held until both have said that they wait, or for a minute.
+    let (both_said, waited) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let _ = waited.recv_timeout(Duration::from_secs(60));
+        folder.unlock().expect("unlocked");
+    });
+    let waiting = waiting.map(|mut run| {
+        let mut said = String::new();
+        let mut errors = BufReader::new(run.stderr.take().expect("a pipe"));
+        errors.read_line(&mut said).expect("text");
+        (run, said)
+    });
+    drop(both_said);
+    holder.join().expect("unlocked");
+    for (mut run, said) in waiting {
+        assert!(said.contains("waiting for another run"), "{said}");
+        assert!(run.wait().expect("it ends").success());
     }
 }
 
