@@ -13,7 +13,7 @@ fn analysis(c: &mut Criterion) {
         for (name, policy) in
             [("access", support::rule_set(count)), ("wild", support::wild_rule_set(count))]
         {
-            let work = || Work::new(portcullis::check::STEPS);
+            let work = || Work::new(portcullis::command::check::STEPS);
             group.bench_function(format!("{count}-{name}-useless"), |b| {
                 b.iter(|| useless(&policy, &mut work()));
             });

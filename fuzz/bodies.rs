@@ -5,15 +5,18 @@
 pub mod grow;
 
 use portcullis::analysis::Names;
-use portcullis::compile::{Inputs, compile};
+use portcullis::command::compile::{Inputs, compile};
+use portcullis::command::verify::Verifier;
 use portcullis::diag::{Code, Diags, Format, render};
 use portcullis::feed::Feeds;
+use portcullis::firewall::{
+    self, File, Kind, Spec, aws_network_acl, aws_security_group, entries, iptables, nftables, pf,
+    render::Templates,
+};
 use portcullis::ir::{Placement, StateMode};
 use portcullis::pass::resolve;
 use portcullis::policy::{self, Loader, ast::Policy};
 use portcullis::source::SourceMap;
-use portcullis::target::{self, File, Kind, Spec, aws, iptables, nftables, pf, render::Templates};
-use portcullis::verify::Verifier;
 
 /// How far an input got.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -120,7 +123,7 @@ pub fn listing(bytes: &[u8]) -> Far {
         let text = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n".to_owned();
         files.push(File { path: "edge-v6.rules".to_owned(), text, executable: false });
     }
-    let listing = target::read_listing(&spec_of(kind.clone(), path), &files);
+    let listing = firewall::read_listing(&spec_of(kind.clone(), path), &files);
     if let Ok(listing) = &listing {
         assert!(listing.program.check().is_ok());
     }
@@ -143,13 +146,13 @@ pub fn readers(text: &str) -> Far {
     for (kind, path) in kinds() {
         let spec = spec_of(kind, path);
         let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
-        let artifact = target::read(&spec, std::slice::from_ref(&file));
+        let artifact = firewall::read(&spec, std::slice::from_ref(&file));
         // As tools list it: JSON may be called like a prefix list.
         let listed = File { path: "pl-1.json".to_owned(), ..file.clone() };
-        let lists = [listed, file].map(|file| target::read_listing(&spec, &[file]));
+        let lists = [listed, file].map(|file| firewall::read_listing(&spec, &[file]));
         // A text with no rule in it is read as a listing by most.
         let ruled =
-            |list: &target::Listing| list.program.chains.iter().any(|c| !c.clauses.is_empty());
+            |list: &firewall::Listing| list.program.chains.iter().any(|c| !c.clauses.is_empty());
         let listed = lists.iter().flatten().any(ruled);
         far = far.max(read(artifact.is_ok() || listed));
     }
@@ -163,13 +166,13 @@ fn kinds() -> Vec<(Kind, &'static str)> {
         (Kind::Pf(pf::Options::default()), "edge.conf"),
     ];
     for format in [
-        aws::Format::Terraform,
-        aws::Format::TerraformJson,
-        aws::Format::CloudFormation,
-        aws::Format::Api,
+        entries::aws::Format::Terraform,
+        entries::aws::Format::TerraformJson,
+        entries::aws::Format::CloudFormation,
+        entries::aws::Format::Api,
     ] {
-        let acl = aws::acl::Options { format, quota: 20, max_entries: None };
-        let group = aws::group::Options {
+        let acl = aws_network_acl::Options { format, quota: 20, max_entries: None };
+        let group = aws_security_group::Options {
             format,
             quota: 60,
             groups: 1,

@@ -12,21 +12,21 @@
 )]
 
 pub mod analysis;
-pub mod check;
+
 pub mod cli;
-pub mod compile;
+pub mod command;
 pub mod diag;
-pub mod diff;
+
 pub mod feed;
 mod files;
+pub mod firewall;
 pub mod ir;
 pub mod limits;
 mod near;
 pub mod net;
 pub mod pass;
 pub mod policy;
+pub mod program;
 pub mod proof;
 pub mod source;
-pub mod target;
 mod timing;
-pub mod verify;

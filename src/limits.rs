@@ -1,7 +1,8 @@
 //! Every limit of the program, as data: what docs/limits.md is made from, and what tests reach.
 
+use crate::command::{check, verify};
 use crate::diag::{AROUND, ASKED, Code, LISTED, MOST, MOST_PLACES, MOST_TEXT};
-use crate::{check, near, pass, policy, proof, source, target, verify};
+use crate::{firewall, near, pass, policy, proof, source};
 
 /// A size, a depth or a cost that is not exceeded.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,7 +22,7 @@ pub struct Limit {
     pub why: &'static str,
 }
 
-/// Gives every limit, in the order of the page.
+/// Returns every limit, in the order of the page.
 pub fn all() -> Vec<Limit> {
     [files(), given(), libraries(), sets(), artifacts(), listings(), reports()].concat()
 }
@@ -175,7 +176,7 @@ fn sets() -> Vec<Limit> {
 }
 
 fn artifacts() -> Vec<Limit> {
-    use target::render::{FUEL, LARGEST, LONGEST_TEMPLATE};
+    use firewall::render::{FUEL, LARGEST, LONGEST_TEMPLATE};
     let (largest, longest) = (LARGEST >> 20, LONGEST_TEMPLATE >> 10);
     vec![
         limit(
@@ -203,7 +204,7 @@ fn artifacts() -> Vec<Limit> {
 }
 
 fn listings() -> Vec<Limit> {
-    use target::limits::{ANCHORS, DEFINED, DOCUMENT, JSON, MACROS};
+    use firewall::limits::{ANCHORS, DEFINED, DOCUMENT, JSON, MACROS};
     let unclear = verify::UNCLEAR;
     vec![
         limit(

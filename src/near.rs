@@ -5,7 +5,7 @@ pub(crate) const LONGEST: usize = 100;
 /// The most names of about the right letters that one name is compared with.
 pub(crate) const COMPARED: usize = 1_000;
 
-/// Gives the known names that are nearest to what was written, the best first and at most `most`.
+/// Returns the known names that are nearest to what was written, the best first and at most `most`.
 ///
 /// Near is: the same but for case and `_` for `-`, at most two of five letters to change (optimal
 /// string alignment distance, which counts a swap of neighbours as one), or a name with the whole of what

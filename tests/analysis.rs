@@ -3,7 +3,7 @@
 use portcullis::analysis::{
     Asked, Cause, Change, Found, Kind, Useless, Why, Work, changes, overlaps, useless,
 };
-use portcullis::compile::expectations;
+use portcullis::command::test::expectations;
 use portcullis::diag::Diags;
 use portcullis::feed::Feeds;
 use portcullis::ir::flow::{Defaults, Rule, RuleSet, Traffic};

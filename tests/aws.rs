@@ -7,9 +7,9 @@
 mod common;
 
 use common::corpus;
-use portcullis::compile::Intent;
+use portcullis::command::compile::Intent;
+use portcullis::firewall::{self, File};
 use portcullis::proof::Prover;
-use portcullis::target::{self, File};
 use std::path::Path;
 use std::process::Command;
 
@@ -57,7 +57,7 @@ fn runs_as_meant(folder: &Path, policy: &str, target: &str) {
     let case = corpus::case(&policies.join(format!("{policy}.yaml")));
     let spec = case.artifacts.iter().map(|(spec, _)| spec).find(|spec| spec.name == target);
     let spec = spec.expect("the target");
-    let listing = target::read_listing(spec, &files).expect("a listing");
+    let listing = firewall::read_listing(spec, &files).expect("a listing");
     assert_eq!(listing.unclear, [], "{target}");
     let intent = Intent::of(&case.rules, spec, case.members.get(target));
     let proof = Prover::new(&case.rules).prove_claim(&intent.claim(), &listing.program);

@@ -5,11 +5,11 @@
 mod common;
 
 use common::corpus;
-use portcullis::compile::Intent;
+use portcullis::command::compile::Intent;
+use portcullis::firewall::{self, File, Header, Kind, Listing, ReadError, Spec, aws};
 use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Action, Hook, Packet, Placement, State, StateMode};
 use portcullis::proof::{Failure, Prover};
-use portcullis::target::{self, File, Header, Kind, Listing, ReadError, Spec, aws};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -27,8 +27,8 @@ fn texts(names: &[&str]) -> Vec<File> {
 }
 
 fn group() -> Kind {
-    let format = aws::Format::Api;
-    Kind::AwsSecurityGroup(aws::group::Options {
+    let format = entries::aws::Format::Api;
+    Kind::AwsSecurityGroup(aws_security_group::Options {
         format,
         quota: 60,
         groups: 1,
@@ -38,8 +38,8 @@ fn group() -> Kind {
 }
 
 fn acl() -> Kind {
-    let format = aws::Format::Api;
-    Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 20, max_entries: None })
+    let format = entries::aws::Format::Api;
+    Kind::AwsNetworkAcl(aws_network_acl::Options { format, quota: 20, max_entries: None })
 }
 
 fn list(kind: Kind, files: &[File]) -> Result<Listing, ReadError> {
@@ -48,7 +48,7 @@ fn list(kind: Kind, files: &[File]) -> Result<Listing, ReadError> {
         _ => StateMode::Stateful,
     };
     let (placement, output) = (Placement::Host, "x.json".to_owned());
-    target::read_listing(&Spec { name: "x".to_owned(), kind, placement, state, output }, files)
+    firewall::read_listing(&Spec { name: "x".to_owned(), kind, placement, state, output }, files)
 }
 
 /// A packet in words: `in tcp 192.0.2.1 > 10.0.0.1 443`, `out icmp A > B 8/0`; a state may stand first.
@@ -517,7 +517,7 @@ fn artifacts_are_read_as_well() {
     let of_aws = case.artifacts.iter().filter(|(spec, _)| spec.kind.word().starts_with("aws"));
     let mut count = 0;
     for (spec, files) in of_aws {
-        let listing = target::read_listing(spec, files).expect("a listing");
+        let listing = firewall::read_listing(spec, files).expect("a listing");
         let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
         let proof = prover.prove_claim(&intent.claim(), &listing.program);
         assert!(proof.is_ok() && listing.unclear.is_empty(), "{}: {proof:?}", spec.name);
@@ -641,12 +641,12 @@ proptest! {
         let mut prover = Prover::new(&policy);
         for spec in by_the_api(&policy) {
             let intent = Intent::of(&policy, &spec, None);
-            let templates = target::render::Templates::default();
-            let Ok(files) = target::generate(&intent.filter, &spec, &header, &templates) else {
+            let templates = firewall::render::Templates::default();
+            let Ok(files) = firewall::generate(&intent.filter, &spec, &header, &templates) else {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, seed);
-            let listing = target::read_listing(&spec, &[file("told.json", &text)]);
+            let listing = firewall::read_listing(&spec, &[file("told.json", &text)]);
             let listing = listing.map_err(|e| TestCaseError::fail(format!("{e:?} in\n{text}")))?;
             prop_assert!(listing.unclear.is_empty(), "{:?} in\n{text}", listing.unclear);
             let proof = prover.prove_claim(&intent.claim(), &listing.program);
@@ -692,16 +692,16 @@ proptest! {
         let packets = common::Edges::of(&policy, &Placement::Host).packets(seed, 60);
         for spec in by_the_api(&policy) {
             let intent = Intent::of(&policy, &spec, None);
-            let templates = target::render::Templates::default();
-            let Ok(files) = target::generate(&intent.filter, &spec, &header, &templates) else {
+            let templates = firewall::render::Templates::default();
+            let Ok(files) = firewall::generate(&intent.filter, &spec, &header, &templates) else {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, 1);
-            let clear = target::read_listing(&spec, &[file("told.json", &text)]).expect("a listing");
+            let clear = firewall::read_listing(&spec, &[file("told.json", &text)]).expect("a listing");
             let told: Value = serde_json::from_str(&text).expect("JSON");
             for (which, rename) in &which {
                 let text = serde_json::to_string(&blurred(&told, *which, *rename)).expect("JSON");
-                let Ok(listing) = target::read_listing(&spec, &[file("told.json", &text)]) else {
+                let Ok(listing) = firewall::read_listing(&spec, &[file("told.json", &text)]) else {
                     continue;
                 };
                 for packet in packets.iter().filter(|p| matches!(p.hook, Hook::Input | Hook::Output)) {
@@ -791,12 +791,12 @@ fn every_small_change_of_an_answer_is_found() {
         let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
         let claim = intent.claim();
         let text = described(&spec.kind, &files[0].text, 4);
-        let listing = target::read_listing(spec, &[file("told.json", &text)]).expect("a listing");
+        let listing = firewall::read_listing(spec, &[file("told.json", &text)]).expect("a listing");
         assert!(prover.prove_claim(&claim, &listing.program).is_ok(), "{}", spec.name);
         for (what, mutant) in mutants(&serde_json::from_str(&text).expect("JSON")) {
             let text = serde_json::to_string_pretty(&mutant).expect("JSON");
             let listing =
-                target::read_listing(spec, &[file("told.json", &text)]).expect("a listing");
+                firewall::read_listing(spec, &[file("told.json", &text)]).expect("a listing");
             match prover.prove_claim(&claim, &listing.program) {
                 Err(Failure::Different { packet, .. } | Failure::NotAsDeclared { packet, .. }) => {
                     let claimed = claim.verdict(&case.rules, &packet);

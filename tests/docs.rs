@@ -3,8 +3,8 @@
 //! `UPDATE_GOLDEN=1 cargo test --test docs` writes them anew.
 
 use portcullis::diag::Code;
+use portcullis::firewall::caps;
 use portcullis::limits;
-use portcullis::target::caps;
 use std::fmt::Write;
 use std::path::Path;
 

@@ -2,12 +2,12 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test faults` writes the texts anew; review them like code.
 
-use portcullis::compile::{self, Inputs};
+use portcullis::command::compile::{self, Inputs};
 use portcullis::diag::{self, Diags, Format};
 use portcullis::feed::Feeds;
+use portcullis::firewall::render::Templates;
 use portcullis::policy::{self, Loader};
 use portcullis::source::SourceMap;
-use portcullis::target::render::Templates;
 use std::path::{Path, PathBuf};
 
 /// Reads below `tests/faults`.
@@ -31,7 +31,7 @@ fn check(root: &str, loader: &dyn Loader, sources: &mut SourceMap, diags: &mut D
         "{root}: a policy and errors exclude each other"
     );
     let Some(policy) = policy else { return };
-    compile::expired(&policy, "2030-01-01", diags);
+    portcullis::command::check::expired(&policy, "2030-01-01", diags);
     let (feeds, templates) = (Feeds::bundled(), Templates::default());
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: root };
     let before = diags.errors();
@@ -39,9 +39,9 @@ fn check(root: &str, loader: &dyn Loader, sources: &mut SourceMap, diags: &mut D
     assert!(compiled.is_none() || diags.errors() == before, "{root}: files in spite of errors");
     if compiled.is_some() {
         let days = Some(("2030-01-01", "2030-01-31"));
-        let steps = portcullis::check::STEPS;
-        let asks = portcullis::check::Asks { feeds: &feeds, days, owners: false, steps };
-        portcullis::check::check(&policy, &asks, diags);
+        let steps = portcullis::command::check::STEPS;
+        let asks = portcullis::command::check::Asks { feeds: &feeds, days, owners: false, steps };
+        portcullis::command::check::check(&policy, &asks, diags);
     }
 }
 

@@ -13,7 +13,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Gives the files of a folder in order; none, and a line that no test harness hides, when absent.
+/// Returns the files of a folder in order; none, and a line that no test harness hides, when absent.
 fn files(folder: &str) -> Vec<PathBuf> {
     let root = std::env::var_os("PORTCULLIS_FEEDS").map(PathBuf::from);
     let Some(entries) = root.and_then(|root| fs::read_dir(root.join(folder)).ok()) else {

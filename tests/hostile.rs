@@ -6,13 +6,13 @@
 mod common;
 
 use common::specs;
+use portcullis::firewall::{self, File, Header, Spec, render::Templates};
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
 use portcullis::ir::{
     Action, Baseline, Direction, L4, Log, Origin, OriginKind, Placement, StateMode,
 };
 use portcullis::net::{IpSet, PortSet};
 use portcullis::pass;
-use portcullis::target::{self, File, Header, Spec, render::Templates};
 use proptest::prelude::*;
 
 const HOSTILE: &[&str] = &[
@@ -62,7 +62,7 @@ fn policy(origin: Origin, prefix: Option<&str>) -> RuleSet {
 fn files(spec: &Spec, policy: &RuleSet) -> Option<Vec<File>> {
     let filter = pass::filter(policy, &spec.placement, spec.state);
     let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
-    target::generate(&filter, spec, &header, &Templates::default()).ok()
+    firewall::generate(&filter, spec, &header, &Templates::default()).ok()
 }
 
 fn every_spec() -> Vec<Spec> {
@@ -212,7 +212,7 @@ proptest! {
                 file.text = spoiled(&file.text, &ways);
             }
             // Whatever it says, a program or a refusal: both are answers.
-            let answer = target::read(&spec, &files);
+            let answer = firewall::read(&spec, &files);
             prop_assert!(answer.map_or_else(|error| !error.reason.is_empty(), |program| program.check().is_ok()));
         }
     }

@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Room, and the rooms that it may name. `lib`, `compile`, `check`, `verify`, `diff` and `cli` may name all.
+/// Room, and the rooms that it may name. `lib`, `command` and `cli` may name all.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("source", &[]),
     ("files", &[]),
     ("diag", &["source"]),
     ("ir", &["net"]),
-    ("proof", &["ir", "net"]),
-    ("analysis", &["ir", "net", "proof"]),
+    ("program", &["ir", "net"]),
+    ("proof", &["program", "ir", "net"]),
+    ("analysis", &["ir", "net", "program", "proof"]),
     ("feed", &["net"]),
-    ("target", &["net", "ir", "diag", "proof"]),
-    ("policy", &["net", "ir", "source", "diag", "feed", "target"]),
+    ("firewall", &["net", "ir", "diag", "program"]),
+    ("policy", &["net", "ir", "source", "diag", "feed", "firewall"]),
     ("pass", &["net", "ir", "source", "diag", "feed", "policy"]),
 ];
 
@@ -51,8 +52,7 @@ fn violations(room: &str, allowed: &[&str], name: &str, text: &str) -> Vec<Strin
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for named in named(line) {
-            let upper = matches!(named.as_str(), "cli" | "check" | "compile" | "diff" | "verify")
-                || known(&named);
+            let upper = matches!(named.as_str(), "cli" | "command") || known(&named);
             if upper && named != room && !allowed.contains(&named.as_str()) {
                 found.push(format!("{name}:{}: `{room}` may not name `{named}`", number + 1));
             }

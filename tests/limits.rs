@@ -3,15 +3,15 @@
 #[path = "common/hostile.rs"]
 mod hostile;
 
-use portcullis::compile::{self, Inputs};
+use portcullis::command::compile::{self, Inputs};
 use portcullis::diag::{self, Code, Diags, Format};
 use portcullis::feed::Feeds;
+use portcullis::firewall::render::Templates;
+use portcullis::firewall::{self, File, Kind, Spec, aws_network_acl, entries, nftables, pf};
 use portcullis::ir::{Placement, StateMode};
 use portcullis::limits;
 use portcullis::policy::{self, Loader};
 use portcullis::source::SourceMap;
-use portcullis::target::render::Templates;
-use portcullis::target::{self, File, Kind, Spec, aws, nftables, pf};
 use std::collections::BTreeMap;
 
 /// Files by path.
@@ -56,13 +56,13 @@ fn compiled(files: hostile::Files, templates: &Templates) -> Said {
         let inputs = Inputs { feeds: &feeds, templates, source: "policy.yaml" };
         let artifacts = compile::compile(&policy, &inputs, &|_| true, &mut diags);
         assert_eq!(artifacts.is_none(), diags.has_errors());
-        let asks = portcullis::check::Asks {
+        let asks = portcullis::command::check::Asks {
             feeds: &feeds,
             days: None,
             owners: false,
-            steps: portcullis::check::STEPS,
+            steps: portcullis::command::check::STEPS,
         };
-        portcullis::check::check(&policy, &asks, &mut diags);
+        portcullis::command::check::check(&policy, &asks, &mut diags);
     }
     Said { diags, sources }
 }
@@ -98,14 +98,14 @@ fn listing(kind: Kind, path: &str, text: &str, strict: bool) -> String {
     };
     let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
     let reason = match strict {
-        true => target::read(&spec, &[file]).err(),
-        false => target::read_listing(&spec, &[file]).err(),
+        true => firewall::read(&spec, &[file]).err(),
+        false => firewall::read_listing(&spec, &[file]).err(),
     };
     reason.map_or_else(|| "it was read".to_owned(), |error| error.reason)
 }
 
-fn acl(format: aws::Format) -> Kind {
-    Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 20, max_entries: None })
+fn acl(format: entries::aws::Format) -> Kind {
+    Kind::AwsNetworkAcl(aws_network_acl::Options { format, quota: 20, max_entries: None })
 }
 
 /// What is said where a limit is reached, by what it is a limit of; its code where there is one.
@@ -168,13 +168,13 @@ fn reached(of: &str) -> (String, Vec<&'static str>) {
         "nesting in an artifact of AWS" => {
             let text = format!("x {{\n{}\n}}\n", "a = [\n".repeat(50_000));
             return (
-                listing(acl(aws::Format::Terraform), "edge.tf", &text, true),
+                listing(acl(entries::aws::Format::Terraform), "edge.tf", &text, true),
                 vec!["not-proven"],
             );
         }
         "nesting in what AWS's tools list" => {
             let text = format!("{}{}", "[".repeat(120), "]".repeat(120));
-            return listed(listing(acl(aws::Format::Api), "edge.json", &text, false));
+            return listed(listing(acl(entries::aws::Format::Api), "edge.json", &text, false));
         }
         "diagnostics of one code" => policy(hostile::faults(40_000)),
         "places of one diagnostic" | "characters of a sentence" => wide(),
@@ -346,7 +346,7 @@ fn nothing_hides_nesting_from_the_reader_of_terraform() {
         ("a = ", "f("),
     ] {
         let text = format!("x \"y\" {{\n{before}{}", again.repeat(200_000 / again.len()));
-        let said = listing(acl(aws::Format::Terraform), "edge.tf", &text, true);
+        let said = listing(acl(entries::aws::Format::Terraform), "edge.tf", &text, true);
         assert!(!said.is_empty() && said != "it was read", "{before}{again}: {said}");
     }
 }

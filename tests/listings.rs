@@ -6,13 +6,13 @@
 mod common;
 
 use common::specs;
-use portcullis::compile::Intent;
+use portcullis::command::compile::Intent;
+use portcullis::firewall::{
+    self, File, Header, Kind, Listing, Spec, iptables, pf, render::Templates,
+};
 use portcullis::ir::{Hook, Packet, Placement, State, StateMode, Verdict};
 use portcullis::net::protocol;
 use portcullis::proof::Prover;
-use portcullis::target::{
-    self, File, Header, Kind, Listing, Spec, iptables, pf, render::Templates,
-};
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -186,7 +186,7 @@ fn foreign_rules_are_read_as_far_as_they_are_understood() {
     assert!(cases.len() >= 14, "only {} cases", cases.len());
     let mut found = Vec::new();
     for case in &cases {
-        match target::read_listing(&case.spec, &case.files) {
+        match firewall::read_listing(&case.spec, &case.files) {
             Ok(listing) => found.extend(wrong(case, &listing)),
             Err(error) => found.push(format!("{}: {error:?}", case.name)),
         }
@@ -248,7 +248,8 @@ fn what_is_no_listing_is_refused_with_the_reason() {
             executable: false,
         };
         let files: Vec<_> = files.iter().map(file).collect();
-        let read = target::read_listing(&spec(kind, Placement::Host, StateMode::Stateful), &files);
+        let read =
+            firewall::read_listing(&spec(kind, Placement::Host, StateMode::Stateful), &files);
         let said = read.err().map_or_else(|| "nothing".to_owned(), |error| error.reason);
         assert!(said.contains(reason), "`{reason}`, not `{said}`: {files:?}");
     }
@@ -304,7 +305,7 @@ proptest! {
         if stateless {
             spec.state = StateMode::Stateless;
         }
-        if let Ok(listing) = target::read_listing(&spec, &files) {
+        if let Ok(listing) = firewall::read_listing(&spec, &files) {
             for line in case.expect.lines().filter(|line| line.contains(" => ")) {
                 let text = line.split(" => ").next().expect("a packet");
                 listing.program.outcomes(&packet(text, &spec.placement));
@@ -334,7 +335,7 @@ proptest! {
             if !whole || !intent.unsayable.is_empty() {
                 continue;
             }
-            let files = target::generate(&intent.filter, &spec, &header, &Templates::default());
+            let files = firewall::generate(&intent.filter, &spec, &header, &Templates::default());
             let Ok(mut files) = files else { continue };
             files.retain(|file| !file.executable);
             let text: String = files.iter().map(|file| file.text.clone()).collect();
@@ -342,7 +343,7 @@ proptest! {
             if text.contains("\nswap ") {
                 continue;
             }
-            let listing = target::read_listing(&spec, &files)
+            let listing = firewall::read_listing(&spec, &files)
                 .map_err(|error| TestCaseError::fail(format!("{}: {error:?} in\n{text}", spec.name)))?;
             prop_assert!(listing.unclear.is_empty(), "{}: {:?} in\n{text}", spec.name, listing.unclear);
             if let Err(failure) = prover.prove_claim(&intent.claim(), &listing.program) {

@@ -8,11 +8,12 @@
 mod common;
 
 use common::corpus::{self, Case};
-use portcullis::compile::Intent;
+use portcullis::command::compile::Intent;
+use portcullis::firewall::iptables::Scope;
+use portcullis::firewall::{self, File, Kind, Spec};
 use portcullis::ir::Packet;
-use portcullis::proof::{Difference, Differs, Failure, Program, Prover};
-use portcullis::target::iptables::Scope;
-use portcullis::target::{self, File, Kind, Spec};
+use portcullis::program::Program;
+use portcullis::proof::{Difference, Differs, Failure, Prover};
 
 /// At most so many mutants of one file, spread over its whole length; a developer waits for fewer.
 fn most() -> usize {
@@ -158,7 +159,7 @@ fn judge(
             }
             let mut mutant = files.to_vec();
             mutant[index].text.clone_from(&text);
-            match target::read(spec, &mutant) {
+            match firewall::read(spec, &mutant) {
                 Err(_) => tally.refused += 1,
                 Ok(program) => {
                     one(case, spec, &program, prover, packets, &text, &mut tally);
@@ -188,7 +189,7 @@ fn listed(
         }
         files.retain(|file| !file.executable);
     }
-    let Ok(listing) = target::read_listing(spec, &files) else { return false };
+    let Ok(listing) = firewall::read_listing(spec, &files) else { return false };
     let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
     let mut differences =
         |program: &Program| prover.differences(&intent.claim(), program, 4).expect("small");

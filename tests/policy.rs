@@ -1,12 +1,12 @@
 //! What the front end reads: the tree, its places, libraries, and the JSON Schema.
 
 use portcullis::diag::{self, Diags, Format};
+use portcullis::firewall::Kind;
 use portcullis::ir::{Action, Baseline, Direction};
 use portcullis::net::PortSet;
 use portcullis::policy::ast::{NetworkExpr, Policy, ServiceExpr};
 use portcullis::policy::{self, Loader};
 use portcullis::source::{SourceMap, Span};
-use portcullis::target::Kind;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -143,7 +143,7 @@ fn libraries_stand_where_they_are_used() {
     assert!(loaded.said().contains("no hosts are known for us-1"), "{}", loaded.said());
 }
 
-/// Gives every place in a network with the text that must stand there.
+/// Returns every place in a network with the text that must stand there.
 fn places(expr: &NetworkExpr, found: &mut Vec<(Span, String)>) {
     match expr {
         NetworkExpr::Any(span) => found.push((*span, "any".to_owned())),

@@ -9,8 +9,9 @@ use portcullis::ir::packet::Sight;
 use portcullis::ir::{Action, Baseline, Placement, StateMode, Verdict, decide};
 use portcullis::net::PortSet;
 use portcullis::pass;
-use portcullis::proof::program::{Chain, Clause, Field, Match, Place, Then};
-use portcullis::proof::{Budget, Claim, Differs, Failure, Program, Prover, between, of_filter};
+use portcullis::program::Program;
+use portcullis::program::{Chain, Clause, Field, Match, Place, Then};
+use portcullis::proof::{Budget, Claim, Differs, Failure, Prover, between, of_filter};
 use proptest::prelude::*;
 
 /// The proof's answer, checked with packets: a witness must differ, and where there is none no packet may.
@@ -198,12 +199,12 @@ fn split(program: &mut Program, chain: usize, at: usize, how: usize) {
         0 | 1 => {
             let moved = clauses.split_off(at);
             let then = if how == 0 { Then::Jump(new) } else { Then::Goto(new) };
-            clauses.push(portcullis::proof::program::Clause { when: Vec::new(), then, ..model });
+            clauses.push(portcullis::program::Clause { when: Vec::new(), then, ..model });
             program.chains.push(Chain { name: "end".to_owned(), clauses: moved });
         }
         2 => {
             // One clause alone, behind a jump that has its condition.
-            let inner = portcullis::proof::program::Clause { when: Vec::new(), ..model.clone() };
+            let inner = portcullis::program::Clause { when: Vec::new(), ..model.clone() };
             clauses[at].then = Then::Jump(new);
             program.chains.push(Chain { name: "one".to_owned(), clauses: vec![inner] });
         }

@@ -3,10 +3,10 @@
 mod common;
 
 use common::specs;
-use portcullis::compile::Intent;
+use portcullis::command::compile::Intent;
+use portcullis::firewall::{self, Header, Kind, Spec, render::Templates};
 use portcullis::ir::{Verdict, decide};
 use portcullis::proof::Prover;
-use portcullis::target::{self, Header, Kind, Spec, render::Templates};
 use proptest::prelude::*;
 
 proptest! {
@@ -25,14 +25,14 @@ proptest! {
             if !intent.unsayable.is_empty() {
                 continue;
             }
-            let files = target::generate(&intent.filter, &spec, &header, &Templates::default());
+            let files = firewall::generate(&intent.filter, &spec, &header, &Templates::default());
             let Ok(files) = files else {
                 let faults = files.err();
                 prop_assert!(may_refuse(&spec), "{}: {faults:?}", spec.name);
                 continue;
             };
             let text: String = files.iter().map(|file| file.text.clone()).collect();
-            let program = target::read(&spec, &files)
+            let program = firewall::read(&spec, &files)
                 .map_err(|error| TestCaseError::fail(format!("{}: {error:?} in\n{text}", spec.name)))?;
             let claim = intent.claim();
             if let Err(failure) = prover.prove_claim(&claim, &program) {

@@ -130,12 +130,12 @@ fn prefix(net: (u32, u32)) -> String {
     format!("{}/{}", std::net::Ipv4Addr::from_bits(ends(net).0), net.1)
 }
 
-/// Gives access-list rules as the passes see them.
+/// Returns access-list rules as the passes see them.
 pub fn rule_set(count: usize) -> RuleSet {
     as_rules(&rows(count))
 }
 
-/// Gives firewall-list rules as the passes see them: many wildcards on both addresses.
+/// Returns firewall-list rules as the passes see them: many wildcards on both addresses.
 pub fn wild_rule_set(count: usize) -> RuleSet {
     as_rules(&wild_rows(count))
 }

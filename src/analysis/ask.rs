@@ -62,7 +62,7 @@ impl<'a> Asked<'a> {
         Ok(self.space.packet(found))
     }
 
-    /// Gives what of some traffic is allowed, as at most `most` boxes a family, and whether these are all.
+    /// Returns what of some traffic is allowed, as at most `most` boxes a family, and whether these are all.
     ///
     /// # Errors
     /// When the diagrams become too large: nothing is known.

@@ -16,9 +16,9 @@ pub(super) const SOURCE_PORT: usize = 4;
 
 /// A number of any field: as wide as the addresses of a family.
 pub(super) trait Value: Scalar + From<u8> + From<u16> {
-    /// Gives the addresses of the family.
+    /// Returns the addresses of the family.
     fn addresses(set: &IpSet) -> &[(Self, Self)];
-    /// Gives the address with that number.
+    /// Returns the address with that number.
     fn address(self) -> IpAddr;
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Product<'a, T: Value> {
 }
 
 impl<'a, T: Value> Product<'a, T> {
-    /// Gives what a rule matches of the family; none where it has no address of it.
+    /// Returns what a rule matches of the family; none where it has no address of it.
     pub(super) fn of(rule: &'a Rule) -> Option<Self> {
         let (source, destination) = (T::addresses(&rule.source), T::addresses(&rule.destination));
         let [protocols, to, from] = numbers(&rule.l4);
@@ -73,7 +73,7 @@ impl<'a, T: Value> Product<'a, T> {
         Some(Product { fields, hull, plain })
     }
 
-    /// Gives the ranges of a field.
+    /// Returns the ranges of a field.
     pub(super) fn field(&self, field: usize) -> &[(T, T)] {
         &self.fields[field]
     }
@@ -108,18 +108,18 @@ impl<'a, T: Value> Product<'a, T> {
                 || other.field(field).iter().all(|range| has_range(ranges, *range)))
     }
 
-    /// Gives what is in both of two that meet.
+    /// Returns what is in both of two that meet.
     pub(super) fn common(&self, other: &Self) -> Option<Product<'a, T>> {
         let both = |field| Cow::Owned(common(self.field(field), other.field(field)).collect());
         Product::new([0, 1, 2, 3, 4].map(both))
     }
 
-    /// Gives the fields in which two differ.
+    /// Returns the fields in which two differ.
     pub(super) fn differing<'p>(&'p self, other: &'p Self) -> impl Iterator<Item = usize> + 'p {
         (0..FIELDS).filter(|field| self.field(*field) != other.field(*field))
     }
 
-    /// Gives the union of some that differ in one field only.
+    /// Returns the union of some that differ in one field only.
     pub(super) fn together<'p>(list: &[&'p Product<'a, T>], field: usize) -> Option<Product<'a, T>>
     where
         'a: 'p,
@@ -140,7 +140,7 @@ impl<'a, T: Value> Product<'a, T> {
         ranges.windows(2).all(|pair| pair[0].1 < pair[1].0)
     }
 
-    /// Gives the packet that stands for a product: the lowest, but with the source port of a client.
+    /// Returns the packet that stands for a product: the lowest, but with the source port of a client.
     pub(super) fn first(&self) -> Point<T> {
         let mut point = self.hull.map(|(low, _)| low);
         point[SOURCE_PORT] = self.hull[SOURCE_PORT].1;
@@ -157,7 +157,7 @@ fn numbers<'a, T: Value>(l4: &L4) -> [Cow<'a, [(T, T)]>; 3] {
     [wide(l4.protocol_set()), wide(l4.destination()), wide(l4.source())]
 }
 
-/// Gives a packet that opens a flow, by its numbers.
+/// Returns a packet that opens a flow, by its numbers.
 pub(super) fn opening<T: Value>(point: &Point<T>) -> Packet {
     let port = |field: usize| u16::try_from(point[field].widen()).unwrap_or_default();
     Packet {
@@ -184,7 +184,7 @@ fn has_range<T: Scalar>(ranges: &[(T, T)], (low, high): (T, T)) -> bool {
     after > 0 && high <= ranges[after - 1].1
 }
 
-/// Gives what two canonical lists of ranges have in common; it is canonical too.
+/// Returns what two canonical lists of ranges have in common; it is canonical too.
 pub(super) fn common<'r, T: Scalar>(
     a: &'r [(T, T)],
     b: &'r [(T, T)],

@@ -80,7 +80,7 @@ fn by_action(
     })
 }
 
-/// Gives what becomes of flows between two policies. `between` is the new policy with the old feeds, where
+/// Returns what becomes of flows between two policies. `between` is the new policy with the old feeds, where
 /// the feeds are others: what it already changes is the policy's doing, the rest the feeds'.
 ///
 /// # Errors

@@ -25,10 +25,10 @@ pub(super) trait Plane {
     /// Tells in which fields two rules differ.
     fn difference(&self, one: usize, other: usize) -> Difference;
 
-    /// Gives the rules beside a run that have a packet in common with it, ascending.
+    /// Returns the rules beside a run that have a packet in common with it, ascending.
     fn near(&self, run: &[usize], work: &mut Work) -> Result<Vec<usize>, TooMuch>;
 
-    /// Gives those of some rules that match all packets of a run; all of them where it has none.
+    /// Returns those of some rules that match all packets of a run; all of them where it has none.
     fn covering(&self, run: &[usize], near: &[usize]) -> Vec<usize>;
 
     /// Tells whether the rules of a run have no packet in common, and each of those near it is alike to all of

@@ -26,7 +26,7 @@ pub(super) fn runs<'r>(planes: &[Box<dyn Plane + '_>], rules: &'r [usize]) -> Ve
     runs
 }
 
-/// Gives those of the wanted rules that meet a run; none where each of its rules has to be asked for itself,
+/// Returns those of the wanted rules that meet a run; none where each of its rules has to be asked for itself,
 /// because who decides a packet may hang on the field in which they differ, or on where they stand.
 pub(super) fn near(
     planes: &[Box<dyn Plane + '_>],

@@ -159,7 +159,7 @@ impl<T: Value> Sweep<'_, '_, T> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Gives the rules of a list that have all of a field, and where the others begin and end.
+    /// Returns the rules of a list that have all of a field, and where the others begin and end.
     fn edges(&self, list: &[u32], field: usize) -> (Vec<u32>, Vec<(T, u32, bool)>) {
         let (mut all, mut edges) = (Vec::new(), Vec::new());
         for at in list {

@@ -7,9 +7,9 @@ use crate::ir::packet::{ACK, RST};
 use crate::ir::{Direction, L4};
 use crate::net::protocol::{ICMP, ICMPV6, WITH_PORTS};
 use crate::net::{IpSet, PortSet, ProtocolSet, RangeSet, Scalar};
-use crate::proof::program::{Field, Match};
+use crate::program::{Field, Match};
 
-/// Gives a product as traffic: ports stand with protocols that have them only. What only a firewall sees
+/// Returns a product as traffic: ports stand with protocols that have them only. What only a firewall sees
 /// of packets is not looked at.
 pub(super) fn traffic(product: &[Match], direction: Direction) -> Vec<Traffic> {
     let (mut source, mut destination) = (IpSet::empty(), IpSet::empty());

@@ -44,7 +44,7 @@ pub struct Found<T> {
     pub undecided: Vec<usize>,
 }
 
-/// Gives the rules that change nothing. Each may be removed alone, and all of them together.
+/// Returns the rules that change nothing. Each may be removed alone, and all of them together.
 pub fn useless(policy: &RuleSet, work: &mut Work) -> Found<Useless> {
     let mut found = Found { list: Vec::new(), undecided: Vec::new() };
     for way in Direction::BOTH {

@@ -30,7 +30,7 @@ impl Work {
         answer
     }
 
-    /// Gives how many steps are left.
+    /// Returns how many steps are left.
     pub(super) fn left(&self) -> u64 {
         self.left
     }

@@ -2,10 +2,10 @@
 
 use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
-use crate::check::{Asks, STEPS};
-use crate::compile::{self, Inputs};
+use crate::command::check::{Asks, STEPS};
+use crate::command::compile::{self, Inputs};
 use crate::diag::{Code, Severity};
-use crate::target::render::Templates;
+use crate::firewall::render::Templates;
 use crate::timing::phase;
 use clap::Args;
 use serde_json::json;
@@ -77,7 +77,7 @@ fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8
             .any(|codes| codes.contains(&Code::MissingOwner)),
         steps: command.steps,
     };
-    phase("check", || crate::check::check(&policy, &asks, diags));
+    phase("check", || crate::command::check::check(&policy, &asks, diags));
     progress.finish_and_clear();
     policy.checks.iter().for_each(|(code, level)| diags.set_level(*code, *level));
     for (codes, severity) in [

@@ -2,7 +2,7 @@
 
 use super::report::{self, Failed, Session, print, print_verbatim, say};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load, output};
-use crate::compile::{self, Artifact, Inputs};
+use crate::command::compile::{self, Artifact, Inputs};
 use crate::diag::{Code, Diagnostic};
 use crate::files::Tree;
 use crate::policy::ast::Policy;

@@ -3,15 +3,15 @@
 use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load, revision::Revision};
 use crate::analysis::Names;
-use crate::compile::{self, Inputs};
+use crate::command::compile::{self, Inputs};
+use crate::command::diff::{self, Diff, FirewallChange, Side};
+use crate::command::verify;
 use crate::diag::{Diags, Severity, listed};
-use crate::diff::{self, Diff, FirewallChange, Side};
 use crate::feed::Feeds;
+use crate::firewall::{File, Listing, ReadError, render::Templates};
 use crate::pass::resolve::{self, Resolved};
 use crate::policy::ast::{Policy, Target};
 use crate::proof::Budget;
-use crate::target::{File, Listing, ReadError, render::Templates};
-use crate::verify;
 use clap::Args;
 use serde_json::json;
 
@@ -193,7 +193,7 @@ fn compiled(
     Ok(artifacts.map(files))
 }
 
-/// Gives the files as committed, of the targets of which all are there.
+/// Returns the files as committed, of the targets of which all are there.
 fn committed(files: &Files, policy: &str, revision: &Revision) -> Files {
     let then = |file: &File| {
         let path = disk::folder(policy).join(&file.path);

@@ -84,7 +84,7 @@ fn shortened<'a>(mut parts: Vec<Component<'a>>, part: Component<'a>) -> Vec<Comp
     parts
 }
 
-/// Gives the folder that a policy's relative paths start from.
+/// Returns the folder that a policy's relative paths start from.
 pub(super) fn folder(policy: &str) -> PathBuf {
     match Path::new(policy).parent() {
         Some(parent) if policy != "-" => parent.to_owned(),

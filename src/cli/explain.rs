@@ -2,9 +2,11 @@
 
 use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, Format, Global, InputArgs, load};
-use crate::compile::{self, Explanation, Inputs};
+use crate::command::compile::Inputs;
+use crate::command::explain::{self, Explanation};
+use crate::command::reach;
+use crate::firewall::render::Templates;
 use crate::ir::syntax;
-use crate::target::render::Templates;
 use clap::Args;
 use serde_json::json;
 
@@ -25,7 +27,7 @@ pub(super) fn run(command: &Explain, global: &Global) -> u8 {
 }
 
 fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    if compile::is_question(&command.packet) {
+    if reach::is_question(&command.packet) {
         return answer(command, global, session);
     }
     let query = syntax::parse(&command.packet).map_err(|error| {
@@ -38,7 +40,7 @@ fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<
     let source = load::source_name(&command.policy);
     let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
     let explanation =
-        policy.and_then(|policy| compile::explain(&policy, &inputs, &query, &mut session.diags));
+        policy.and_then(|policy| explain::explain(&policy, &inputs, &query, &mut session.diags));
     let Some(explanation) = explanation else {
         session.finish(global, &json!(null));
         return Ok(FAILED);
@@ -55,11 +57,11 @@ fn answer(command: &Explain, global: &Global, session: &mut Session) -> Result<u
     let policy = load::policy(&command.policy, &command.inputs, session)?;
     let Session { sources, diags, .. } = session;
     let answers =
-        policy.and_then(|policy| compile::ask(&policy, &feeds, &command.packet, sources, diags));
+        policy.and_then(|policy| reach::ask(&policy, &feeds, &command.packet, sources, diags));
     session.finish(global, &json!(answers));
     let Some(answers) = answers else { return Ok(FAILED) };
     if global.format == Format::Human {
-        let line = |one: &compile::Answer| {
+        let line = |one: &reach::Answer| {
             format!("  {}: {} -> {}: {}\n", one.direction, one.from, one.to, one.service)
         };
         let list = answers.list.iter().map(line).collect::<String>();

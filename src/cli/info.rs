@@ -3,8 +3,8 @@
 use super::report::{failure, print, print_json, print_verbatim};
 use super::{Format, Global};
 use crate::diag::Code;
+use crate::firewall::caps;
 use crate::near::nearest;
-use crate::target::caps;
 
 /// Lists the kinds of firewall and what each can say.
 pub(super) fn targets(global: &Global) -> u8 {

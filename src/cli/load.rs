@@ -3,16 +3,17 @@
 use super::InputArgs;
 use super::disk::{self, Disk, Named, STDIN, refused};
 use super::report::{Failed, Session};
+use crate::command::check;
+use crate::diag;
 use crate::feed::{Feeds, aws};
 use crate::files::{self, Unread, most};
+use crate::firewall::{File, render::Templates};
 use crate::policy::{self, Loader, ast::Policy};
 use crate::source::shown;
-use crate::target::{File, render::Templates};
 use crate::timing::phase;
-use crate::{compile, diag};
 use std::path::Path;
 
-/// Gives the name that artifacts and messages call the policy by.
+/// Returns the name that artifacts and messages call the policy by.
 pub(super) fn source_name(policy: &str) -> String {
     match Path::new(policy).file_name() {
         Some(name) if policy != "-" => name.to_string_lossy().into_owned(),
@@ -45,7 +46,7 @@ pub(super) fn policy_by(
     let policy =
         phase("load", || policy::load(path, loader, &mut session.sources, &mut session.diags))?;
     if let Some(day) = &args.as_of {
-        compile::expired(&policy, day, &mut session.diags);
+        check::expired(&policy, day, &mut session.diags);
     }
     Some(policy)
 }
@@ -171,7 +172,7 @@ pub(super) fn day(text: &str) -> Result<String, String> {
     }
 }
 
-/// Gives the day so many days after another (proleptic Gregorian calendar, as ISO 8601 has it).
+/// Returns the day so many days after another (proleptic Gregorian calendar, as ISO 8601 has it).
 pub(super) fn after(day: &str, days: u16) -> String {
     let number = |range| day.get(range).and_then(|text: &str| text.parse().ok()).unwrap_or(1);
     let (mut year, mut month, mut of_month): (u32, u32, u32) =

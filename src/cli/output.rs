@@ -3,10 +3,10 @@
 mod manifest;
 
 use super::report::Failed;
-use crate::compile::Artifact;
+use crate::command::compile::Artifact;
 use crate::files::{Content, Seen, Standing, Tree, Unread, is_inside, most};
+use crate::firewall::File;
 use crate::policy::MANIFEST;
-use crate::target::File;
 use manifest::{Maker, Manifest, digest, maker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -159,7 +159,7 @@ pub(super) fn arguments(error: &clap::Error) -> u8 {
     settled(u8::try_from(error.exit_code()).unwrap_or(FAILED))
 }
 
-/// Gives a command's exit code: what it printed must have got there.
+/// Returns a command's exit code: what it printed must have got there.
 pub(super) fn settled(code: u8) -> u8 {
     if LOST.load(Ordering::Relaxed) { FAILED } else { code }
 }

@@ -70,7 +70,7 @@ impl Revision {
         }
     }
 
-    /// Gives a file as it was; its path is relative to the working folder, as today's is.
+    /// Returns a file as it was; its path is relative to the working folder, as today's is.
     ///
     /// # Errors
     /// Why it cannot be had.

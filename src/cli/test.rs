@@ -2,7 +2,7 @@
 
 use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, output};
-use crate::compile::{Outcome, expectations};
+use crate::command::test::{Outcome, expectations};
 use crate::pass::resolve;
 use crate::source::SourceMap;
 use clap::Args;

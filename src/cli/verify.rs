@@ -3,14 +3,14 @@
 use super::report::{self, Failed, Session, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load};
 use crate::analysis::Names;
-use crate::compile::{self, Artifact, Inputs};
+use crate::command::compile::{self, Artifact, Inputs};
+use crate::command::verify::{Verified, Verifier};
 use crate::diag::{Code, Diagnostic, listed};
 use crate::feed::Feeds;
 use crate::files::{Standing, Tree, most};
+use crate::firewall::{File, render::Templates};
 use crate::pass::resolve;
 use crate::policy::ast::{Policy, Target};
-use crate::target::{File, render::Templates};
-use crate::verify::{Verified, Verifier};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -14,12 +14,12 @@ macro_rules! codes {
             /// Every code, in the order of the documentation.
             pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
 
-            /// Gives the code as it is printed: lower case with hyphens.
+            /// Returns the code as it is printed: lower case with hyphens.
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $name,)* }
             }
 
-            /// Gives the severity that it has unless told otherwise.
+            /// Returns the severity that it has unless told otherwise.
             pub fn severity(self) -> Severity {
                 match self { $(Code::$variant => Severity::$severity,)* }
             }

@@ -35,7 +35,7 @@ impl Severity {
     /// Every severity, the mildest first.
     pub const ALL: [Severity; 3] = [Severity::Note, Severity::Warning, Severity::Error];
 
-    /// Gives the word that every format uses.
+    /// Returns the word that every format uses.
     pub fn word(self) -> &'static str {
         match self {
             Severity::Note => "note",

@@ -75,7 +75,7 @@ impl Diags {
         self.errors += if severity == Severity::Error { number } else { 0 };
     }
 
-    /// Gives how many there are of each code.
+    /// Returns how many there are of each code.
     pub fn counts(&self) -> BTreeMap<Code, usize> {
         let mut counts = self.kept.clone();
         for ((code, _), number) in &self.counted {
@@ -85,7 +85,7 @@ impl Diags {
         counts
     }
 
-    /// Gives one diagnostic for each code of which more were counted: it says how many.
+    /// Returns one diagnostic for each code of which more were counted: it says how many.
     pub fn counted(&self) -> Vec<Diagnostic> {
         let say = |((code, severity), number): (&(Code, Severity), &usize)| {
             let verb = if *number == 1 { "is" } else { "are" };
@@ -117,22 +117,22 @@ impl Diags {
         self.errors > 0
     }
 
-    /// Gives how many errors were said.
+    /// Returns how many errors were said.
     pub fn errors(&self) -> usize {
         self.errors
     }
 
-    /// Gives those that were said since the list had `length` of them, to add a place to each.
+    /// Returns those that were said since the list had `length` of them, to add a place to each.
     pub fn since(&mut self, length: usize) -> &mut [Diagnostic] {
         self.list.get_mut(length..).unwrap_or_default()
     }
 
-    /// Gives those that are shown.
+    /// Returns those that are shown.
     pub fn list(&self) -> &[Diagnostic] {
         &self.list
     }
 
-    /// Gives all of one code another severity; without one they are dropped.
+    /// Returns all of one code another severity; without one they are dropped.
     pub fn set_level(&mut self, code: Code, severity: Option<Severity>) {
         let counted = Severity::ALL.into_iter().filter_map(|old| self.counted.remove(&(code, old)));
         let number = counted.sum();

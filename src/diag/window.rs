@@ -47,13 +47,13 @@ impl<'a> Window<'a> {
         matches!(self.text, Cow::Owned(_))
     }
 
-    /// Gives the column, in characters from 1, that a byte of the text is shown at.
+    /// Returns the column, in characters from 1, that a byte of the text is shown at.
     pub(super) fn column(&self, byte: usize) -> usize {
         let before = self.text.get(..self.place(byte)).unwrap_or_default();
         before.rsplit('\n').next().unwrap_or_default().chars().count() + 1
     }
 
-    /// Gives where a byte of the text is shown; the end of what is shown before it, where it is left out.
+    /// Returns where a byte of the text is shown; the end of what is shown before it, where it is left out.
     pub(super) fn place(&self, byte: usize) -> usize {
         let after = self.pieces.partition_point(|(piece, _)| piece.start <= byte);
         let before = after.checked_sub(1).and_then(|i| self.pieces.get(i));

@@ -44,7 +44,7 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// Gives the feeds that are built in.
+    /// Returns the feeds that are built in.
     pub fn bundled() -> Self {
         Feeds { list: vec![(aws::NAME, snapshot::aws())] }
     }
@@ -58,17 +58,17 @@ impl Feeds {
         self
     }
 
-    /// Gives a vendor's feed.
+    /// Returns a vendor's feed.
     pub fn get(&self, vendor: &str) -> Option<&Feed> {
         self.list.iter().find(|(known, _)| *known == vendor).map(|(_, feed)| feed)
     }
 
-    /// Gives the vendors and their feeds, in the order of the names.
+    /// Returns the vendors and their feeds, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Feed)> {
         self.list.iter().map(|(vendor, feed)| (*vendor, feed))
     }
 
-    /// Gives the addresses that a selector means.
+    /// Returns the addresses that a selector means.
     ///
     /// # Errors
     /// A name that the feed does not have, or a selector that matches no row.

@@ -103,33 +103,33 @@ pub struct Count {
 }
 
 impl Feed {
-    /// Gives the vendor's number of this version; it grows with each publication.
+    /// Returns the vendor's number of this version; it grows with each publication.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// Gives the vendor's text for when it was published. It is for people: AWS has published
+    /// Returns the vendor's text for when it was published. It is for people: AWS has published
     /// malformed ones, so only [`Feed::version`] orders feeds.
     pub fn created(&self) -> &str {
         &self.created
     }
 
-    /// Gives the number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> Count {
         Count { v4: self.v4.len(), v6: self.v6.len() }
     }
 
-    /// Gives each service and its number of rows, in the order of the names.
+    /// Returns each service and its number of rows, in the order of the names.
     pub fn services(&self) -> impl Iterator<Item = (&str, Count)> {
         self.listed(&self.services, |block| block.service)
     }
 
-    /// Gives each region and its number of rows, in the order of the names.
+    /// Returns each region and its number of rows, in the order of the names.
     pub fn regions(&self) -> impl Iterator<Item = (&str, Count)> {
         self.listed(&self.regions, |block| block.region)
     }
 
-    /// Gives each network border group and its number of rows, in the order of the names.
+    /// Returns each network border group and its number of rows, in the order of the names.
     pub fn border_groups(&self) -> impl Iterator<Item = (&str, Count)> {
         self.listed(&self.border_groups, |block| block.border_group)
             .filter(|(name, _)| !name.is_empty())
@@ -150,7 +150,7 @@ impl Feed {
         })
     }
 
-    /// Gives the addresses of a service's rows in any of the regions and any of the border groups.
+    /// Returns the addresses of a service's rows in any of the regions and any of the border groups.
     ///
     /// Every row of the service counts, whatever other services list the same addresses: the rows of
     /// `EC2` include those of services that run on it. A region without a row of this service is

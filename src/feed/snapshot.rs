@@ -4,7 +4,7 @@ use super::Feed;
 
 static AWS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/aws.feed"));
 
-/// Gives the built-in copy of AWS's `ip-ranges.json`.
+/// Returns the built-in copy of AWS's `ip-ranges.json`.
 pub(super) fn aws() -> Feed {
     // The build script has read these bytes back. Were they bad all the same, the feed would have no
     // service, and a policy that selects from it would be refused.

@@ -122,7 +122,7 @@ fn only_ours(options: &mut OpenOptions) {
     options.mode(0o600);
 }
 
-/// Gives a file the owner and the mode of the one that it replaces.
+/// Returns a file the owner and the mode of the one that it replaces.
 #[cfg(unix)]
 fn keep(
     file: &File,

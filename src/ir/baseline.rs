@@ -24,7 +24,7 @@ impl Baseline {
     }
 }
 
-/// Gives the baseline's rules for packets of one direction.
+/// Returns the baseline's rules for packets of one direction.
 ///
 /// They are for hosts only: neighbour discovery, listener reports and DHCP are link-local and are not
 /// forwarded (RFC 4861, RFC 3810, RFC 8415). ICMP errors are not among them: on a stateful firewall they

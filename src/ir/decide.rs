@@ -32,7 +32,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Gives what finally happens.
+    /// Returns what finally happens.
     pub fn verdict(&self) -> Verdict {
         match self {
             Decision::Tracking(StateMode::Stateless) => Verdict::Untrack,

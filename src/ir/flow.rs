@@ -51,7 +51,7 @@ impl Rule {
             && self.destination.contains(packet.destination)
     }
 
-    /// Gives what this rule matches and another does not, as disjoint rules: what differs in source, then
+    /// Returns what this rule matches and another does not, as disjoint rules: what differs in source, then
     /// in destination, then above.
     pub fn without(&self, other: &Self) -> Vec<Self> {
         if !self.overlaps(other) {
@@ -110,7 +110,7 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// Gives the initiator's ports of flows that a direction's default allows: the policy's own
+    /// Returns the initiator's ports of flows that a direction's default allows: the policy's own
     /// outbound, and 1024-65535 inbound, for nobody knows what systems remote clients run.
     pub fn ephemeral(&self, way: Direction) -> PortSet {
         match way {
@@ -119,7 +119,7 @@ impl RuleSet {
         }
     }
 
-    /// Gives the addresses that packets of a direction may go to as part of an allowed flow: the
+    /// Returns the addresses that packets of a direction may go to as part of an allowed flow: the
     /// destinations of the direction's allow rules and the sources of the other one's.
     pub fn endpoints(&self, way: Direction) -> IpSet {
         if Direction::BOTH.iter().any(|way| self.defaults.of(*way) == Action::Allow) {
@@ -143,7 +143,7 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// Gives the default of a direction.
+    /// Returns the default of a direction.
     pub fn of(self, direction: Direction) -> Action {
         match direction {
             Direction::Inbound => self.inbound,

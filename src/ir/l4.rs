@@ -82,17 +82,17 @@ impl L4 {
         self.source.is_all() && self.destination.is_all()
     }
 
-    /// Gives the protocols.
+    /// Returns the protocols.
     pub fn protocol_set(&self) -> &ProtocolSet {
         &self.protocols
     }
 
-    /// Gives the source ports; full for ICMP.
+    /// Returns the source ports; full for ICMP.
     pub fn source(&self) -> &PortSet {
         &self.source
     }
 
-    /// Gives the destination ports, or the ICMP words.
+    /// Returns the destination ports, or the ICMP words.
     pub fn destination(&self) -> &PortSet {
         &self.destination
     }
@@ -102,12 +102,12 @@ impl L4 {
         self.protocols.is_empty() || self.source.is_empty() || self.destination.is_empty()
     }
 
-    /// Gives the protocol whose ICMP words are restricted, if any is.
+    /// Returns the protocol whose ICMP words are restricted, if any is.
     pub fn words(&self) -> Option<u8> {
         self.protocols.single().filter(|p| matches!(*p, ICMP | ICMPV6) && !self.is_whole())
     }
 
-    /// Gives the view that the plans spell.
+    /// Returns the view that the plans spell.
     pub fn kind(&self) -> L4Kind<'_> {
         match self.protocols.single() {
             _ if self.is_whole() && self.protocols.is_all() => L4Kind::Any,
@@ -122,7 +122,7 @@ impl L4 {
         }
     }
 
-    /// Gives what is in both; `None` when nothing is.
+    /// Returns what is in both; `None` when nothing is.
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let both = L4 {
             protocols: self.protocols.intersection(&other.protocols),
@@ -132,7 +132,7 @@ impl L4 {
         (!both.is_empty()).then_some(both)
     }
 
-    /// Gives what is in this set and not in `other`, as at most three disjoint sets.
+    /// Returns what is in this set and not in `other`, as at most three disjoint sets.
     pub fn difference(&self, other: &Self) -> Vec<Self> {
         let protocols = self.protocols.intersection(&other.protocols);
         let source = self.source.intersection(&other.source);

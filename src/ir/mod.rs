@@ -35,7 +35,7 @@ impl Direction {
     /// Both directions, inbound first.
     pub const BOTH: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
-    /// Gives the other direction.
+    /// Returns the other direction.
     pub fn reverse(self) -> Self {
         match self {
             Direction::Inbound => Direction::Outbound,
@@ -43,7 +43,7 @@ impl Direction {
         }
     }
 
-    /// Gives the word that policies use.
+    /// Returns the word that policies use.
     pub fn word(self) -> &'static str {
         match self {
             Direction::Inbound => "inbound",
@@ -71,7 +71,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Gives the word that policies use.
+    /// Returns the word that policies use.
     pub fn word(self) -> &'static str {
         match self {
             Action::Allow => "allow",
@@ -104,7 +104,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Gives what an action does to a packet of that IP protocol.
+    /// Returns what an action does to a packet of that IP protocol.
     pub fn of(action: Action, protocol: u8) -> Self {
         match action {
             Action::Allow => Verdict::Accept,
@@ -160,7 +160,7 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
-    /// Gives the word that policies, nftables and iptables all use.
+    /// Returns the word that policies, nftables and iptables all use.
     pub fn word(self) -> &'static str {
         match self {
             TimeUnit::Second => "second",

@@ -28,7 +28,7 @@ impl State {
     pub const ALL: [State; 5] =
         [State::New, State::Established, State::Related, State::Invalid, State::Untracked];
 
-    /// Gives conntrack's word.
+    /// Returns conntrack's word.
     pub fn word(self) -> &'static str {
         match self {
             State::New => "new",
@@ -68,7 +68,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Gives the family of its addresses.
+    /// Returns the family of its addresses.
     pub fn family(&self) -> Family {
         Family::of(self.source)
     }
@@ -210,7 +210,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Gives the rules of a direction.
+    /// Returns the rules of a direction.
     pub fn rules(&self, direction: Direction) -> &[Rule] {
         match direction {
             Direction::Inbound => &self.inbound,

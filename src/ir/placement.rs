@@ -29,7 +29,7 @@ pub enum StateMode {
 }
 
 impl StateMode {
-    /// Gives the word that policies use.
+    /// Returns the word that policies use.
     pub fn word(self) -> &'static str {
         match self {
             StateMode::Stateful => "stateful",
@@ -59,7 +59,7 @@ impl Hook {
     pub const ALL: [Hook; 5] =
         [Hook::Input, Hook::Output, Hook::Forward, Hook::RawPrerouting, Hook::RawOutput];
 
-    /// Gives its usual name.
+    /// Returns its usual name.
     pub fn word(self) -> &'static str {
         match self {
             Hook::Input => "input",
@@ -101,7 +101,7 @@ pub enum Path {
 }
 
 impl Placement {
-    /// Gives the word that policies use.
+    /// Returns the word that policies use.
     pub fn word(&self) -> &'static str {
         match self {
             Placement::Host => "host",
@@ -109,7 +109,7 @@ impl Placement {
         }
     }
 
-    /// Gives the interfaces that can be told apart: `lo`, then the named ones in order. The index
+    /// Returns the interfaces that can be told apart: `lo`, then the named ones in order. The index
     /// after the last stands for any other interface.
     pub fn interfaces(&self) -> Vec<&str> {
         let mut names = vec![LOOPBACK.0];
@@ -119,18 +119,18 @@ impl Placement {
         names
     }
 
-    /// Gives the index of an interface's name, if it can be told apart.
+    /// Returns the index of an interface's name, if it can be told apart.
     pub fn interface(&self, name: &str) -> Option<Interface> {
         let at = self.interfaces().iter().position(|known| *known == name)?;
         Interface::try_from(at).ok()
     }
 
-    /// Gives the index that stands for any interface without a name here.
+    /// Returns the index that stands for any interface without a name here.
     pub fn other_interface(&self) -> Interface {
         Interface::try_from(self.interfaces().len()).unwrap_or(Interface::MAX)
     }
 
-    /// Gives a hook and interfaces at which packets of a direction are governed; an interface that the
+    /// Returns a hook and interfaces at which packets of a direction are governed; an interface that the
     /// hook has not is 0.
     pub fn governed(&self, way: Direction) -> (Hook, Interface, Interface) {
         let other = self.other_interface();
@@ -177,7 +177,7 @@ impl Placement {
         }
     }
 
-    /// Gives what the policy says of a packet at `hook` between two interfaces.
+    /// Returns what the policy says of a packet at `hook` between two interfaces.
     ///
     /// An interface that the hook has not is not looked at.
     pub fn path(&self, hook: Hook, incoming: Interface, outgoing: Interface) -> Path {

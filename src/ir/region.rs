@@ -6,7 +6,7 @@ use crate::net::IpSet;
 /// A product of sets: source, destination, and what is above.
 pub(crate) type Region<'a> = (&'a IpSet, &'a IpSet, &'a L4);
 
-/// Gives what is in one box and not in another, as disjoint boxes: what differs in source, then in
+/// Returns what is in one box and not in another, as disjoint boxes: what differs in source, then in
 /// destination, then above. Some may be empty.
 pub(crate) fn without(one: Region<'_>, other: Region<'_>) -> Vec<(IpSet, IpSet, L4)> {
     let (source, destination) = (one.0.intersection(other.0), one.1.intersection(other.1));

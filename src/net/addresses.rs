@@ -18,7 +18,7 @@ impl Family {
     /// Both families, IPv4 first.
     pub const BOTH: [Family; 2] = [Family::V4, Family::V6];
 
-    /// Gives the family of an address.
+    /// Returns the family of an address.
     pub fn of(address: IpAddr) -> Self {
         if address.is_ipv4() { Family::V4 } else { Family::V6 }
     }
@@ -88,7 +88,7 @@ impl IpSet {
         }
     }
 
-    /// Gives the part of one family.
+    /// Returns the part of one family.
     pub fn only(&self, family: Family) -> Self {
         match family {
             Family::V4 => IpSet { v4: self.v4.clone(), v6: Ipv6Set::empty() },
@@ -104,12 +104,12 @@ impl IpSet {
         }
     }
 
-    /// Gives the addresses that are in either set.
+    /// Returns the addresses that are in either set.
     pub fn union(&self, other: &Self) -> Self {
         IpSet { v4: self.v4.union(&other.v4), v6: self.v6.union(&other.v6) }
     }
 
-    /// Gives the union of many sets at the cost of one sort.
+    /// Returns the union of many sets at the cost of one sort.
     pub fn union_all<'a>(sets: impl IntoIterator<Item = &'a Self> + Clone) -> Self {
         IpSet {
             v4: Ipv4Set::union_all(sets.clone().into_iter().map(|set| &set.v4)),
@@ -117,12 +117,12 @@ impl IpSet {
         }
     }
 
-    /// Gives the addresses that are in both sets.
+    /// Returns the addresses that are in both sets.
     pub fn intersection(&self, other: &Self) -> Self {
         IpSet { v4: self.v4.intersection(&other.v4), v6: self.v6.intersection(&other.v6) }
     }
 
-    /// Gives the addresses of this set that are not in `other`.
+    /// Returns the addresses of this set that are not in `other`.
     pub fn difference(&self, other: &Self) -> Self {
         IpSet { v4: self.v4.difference(&other.v4), v6: self.v6.difference(&other.v6) }
     }
@@ -132,7 +132,7 @@ impl IpSet {
         self.v4.is_disjoint(&other.v4) && self.v6.is_disjoint(&other.v6)
     }
 
-    /// Gives the shortest list of IPv4 prefixes that covers exactly the set, in order.
+    /// Returns the shortest list of IPv4 prefixes that covers exactly the set, in order.
     pub fn v4_prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
         self.v4
             .ranges()
@@ -141,7 +141,7 @@ impl IpSet {
             .map(|(address, length)| Ipv4Net::new_assert(Ipv4Addr::from_bits(address), length))
     }
 
-    /// Gives the shortest list of IPv6 prefixes that covers exactly the set, in order.
+    /// Returns the shortest list of IPv6 prefixes that covers exactly the set, in order.
     pub fn v6_prefixes(&self) -> impl Iterator<Item = Ipv6Net> {
         self.v6
             .ranges()
@@ -150,7 +150,7 @@ impl IpSet {
             .map(|(address, length)| Ipv6Net::new_assert(Ipv6Addr::from_bits(address), length))
     }
 
-    /// Gives the shortest list of prefixes that covers exactly the set: IPv4 first, each in order.
+    /// Returns the shortest list of prefixes that covers exactly the set: IPv4 first, each in order.
     pub fn prefixes(&self) -> impl Iterator<Item = IpNet> {
         self.v4_prefixes().map(IpNet::V4).chain(self.v6_prefixes().map(IpNet::V6))
     }

@@ -4,7 +4,7 @@ use super::{Family, IpSet};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Gives the smallest superset of a family's part of a set that `most` prefixes can write; the part itself
+/// Returns the smallest superset of a family's part of a set that `most` prefixes can write; the part itself
 /// where it fits already.
 ///
 /// It is exact: dynamic programming over the tree of the prefixes, with the best cost for each number of

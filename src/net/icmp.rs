@@ -9,7 +9,7 @@ pub fn word(ty: u8, code: u8) -> u16 {
     u16::from(ty) << 8 | u16::from(code)
 }
 
-/// Gives the words of a type with any code.
+/// Returns the words of a type with any code.
 pub fn all_codes(ty: u8) -> PortSet {
     PortSet::range(word(ty, 0), word(ty, u8::MAX))
 }
@@ -62,22 +62,22 @@ fn table(family: Family) -> &'static [(&'static str, u8)] {
     }
 }
 
-/// Gives the number of a type's name in a family.
+/// Returns the number of a type's name in a family.
 pub fn number(family: Family, name: &str) -> Option<u8> {
     table(family).iter().find(|(known, _)| *known == name).map(|(_, ty)| *ty)
 }
 
-/// Gives the name of a type in a family, where it has one here.
+/// Returns the name of a type in a family, where it has one here.
 pub fn name(family: Family, ty: u8) -> Option<&'static str> {
     table(family).iter().find(|(_, known)| *known == ty).map(|(name, _)| *name)
 }
 
-/// Gives the names of a family's types, for suggestions.
+/// Returns the names of a family's types, for suggestions.
 pub fn names(family: Family) -> impl Iterator<Item = &'static str> {
     table(family).iter().map(|(name, _)| *name)
 }
 
-/// Gives the type that answers a request: echo (RFC 792, RFC 4443) and timestamp (RFC 792).
+/// Returns the type that answers a request: echo (RFC 792, RFC 4443) and timestamp (RFC 792).
 pub fn reply_of(family: Family, ty: u8) -> Option<u8> {
     match (family, ty) {
         (Family::V4, 8) => Some(0),

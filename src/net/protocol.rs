@@ -36,17 +36,17 @@ const NAMES: &[(&str, u8)] = &[
     ("udplite", 136),
 ];
 
-/// Gives the number of a protocol's name.
+/// Returns the number of a protocol's name.
 pub fn number(name: &str) -> Option<u8> {
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
 }
 
-/// Gives the name of a protocol number, where it has one here.
+/// Returns the name of a protocol number, where it has one here.
 pub fn name(number: u8) -> Option<&'static str> {
     NAMES.iter().find(|(_, known)| *known == number).map(|(name, _)| *name)
 }
 
-/// Gives the names that are known, for suggestions.
+/// Returns the names that are known, for suggestions.
 pub fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().map(|(name, _)| *name)
 }

@@ -100,7 +100,7 @@ impl<T: Scalar> RangeSet<T> {
         RangeSet(ranges.into())
     }
 
-    /// Gives the ranges: inclusive, sorted, disjoint and non-adjacent.
+    /// Returns the ranges: inclusive, sorted, disjoint and non-adjacent.
     pub fn ranges(&self) -> &[(T, T)] {
         &self.0
     }
@@ -115,7 +115,7 @@ impl<T: Scalar> RangeSet<T> {
         matches!(&*self.0, [(low, high)] if *low == T::MIN && *high == T::MAX)
     }
 
-    /// Gives the only value of a set that has just one.
+    /// Returns the only value of a set that has just one.
     pub fn single(&self) -> Option<T> {
         match &*self.0 {
             [(low, high)] if low == high => Some(*low),
@@ -129,7 +129,7 @@ impl<T: Scalar> RangeSet<T> {
         after > 0 && value <= self.0[after - 1].1
     }
 
-    /// Gives the values that are in either set.
+    /// Returns the values that are in either set.
     pub fn union(&self, other: &Self) -> Self {
         if self.is_empty() || other.is_all() || Arc::ptr_eq(&self.0, &other.0) {
             return other.clone();
@@ -148,12 +148,12 @@ impl<T: Scalar> RangeSet<T> {
         Self::from_sorted(merged)
     }
 
-    /// Gives the union of many sets at the cost of one sort.
+    /// Returns the union of many sets at the cost of one sort.
     pub fn union_all<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
         Self::from_ranges(sets.into_iter().flat_map(|set| set.0.iter().copied()))
     }
 
-    /// Gives the values that are in both sets.
+    /// Returns the values that are in both sets.
     pub fn intersection(&self, other: &Self) -> Self {
         if self.is_all() || other.is_empty() || Arc::ptr_eq(&self.0, &other.0) {
             return other.clone();
@@ -174,7 +174,7 @@ impl<T: Scalar> RangeSet<T> {
         RangeSet(common.into())
     }
 
-    /// Gives the values that are not in the set.
+    /// Returns the values that are not in the set.
     pub fn complement(&self) -> Self {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut low = Some(T::MIN);
@@ -190,7 +190,7 @@ impl<T: Scalar> RangeSet<T> {
         RangeSet(gaps.into())
     }
 
-    /// Gives the values of this set that are not in `other`.
+    /// Returns the values of this set that are not in `other`.
     pub fn difference(&self, other: &Self) -> Self {
         if other.is_empty() { self.clone() } else { self.intersection(&other.complement()) }
     }

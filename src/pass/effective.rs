@@ -4,7 +4,7 @@ use crate::ir::flow::{Rule, RuleSet};
 use crate::ir::{Action, Direction, L4, Origin, OriginKind};
 use crate::net::IpSet;
 
-/// Gives the allow rules of a direction, each without what earlier rules refuse; the default comes last
+/// Returns the allow rules of a direction, each without what earlier rules refuse; the default comes last
 /// when it allows. Their union is exactly what may be opened, and no rule of the list refuses.
 ///
 /// What an earlier rule allows with *other* ephemeral ports is subtracted too: the first match says which

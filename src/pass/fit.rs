@@ -18,7 +18,7 @@ pub struct Grown {
     pub extra: IpSet,
 }
 
-/// Gives the policy with the other side of each rule that allows grown to at most `most` prefixes a family,
+/// Returns the policy with the other side of each rule that allows grown to at most `most` prefixes a family,
 /// by as few addresses as can be, and what each grew by. Rules that refuse stay as they are, and what they
 /// refuse first stays refused.
 pub fn fit(policy: &RuleSet, most: usize) -> (RuleSet, Vec<Grown>) {

@@ -17,12 +17,12 @@ use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Placement, StateMode};
 use widen::Widened;
 
-/// Gives what one firewall has to do with packets so that the policy holds: lowered and merged.
+/// Returns what one firewall has to do with packets so that the policy holds: lowered and merged.
 pub fn filter(policy: &RuleSet, placement: &Placement, state: StateMode) -> Filter {
     merged(state::lower(policy, placement, state))
 }
 
-/// Gives the same for a firewall that cannot look at everything, and what its rules lose by that.
+/// Returns the same for a firewall that cannot look at everything, and what its rules lose by that.
 pub fn filter_for(
     policy: &RuleSet,
     placement: &Placement,

@@ -7,7 +7,7 @@ use crate::ir::{Direction, L4, Origin, OriginKind, Placement, StateMode, baselin
 use crate::net::protocol::{ICMP, ICMPV6, TCP, has_ports};
 use crate::net::{Family, IpSet, PortSet, ProtocolSet, icmp};
 
-/// Gives the packets that pass so that the policy's flows work at this firewall.
+/// Returns the packets that pass so that the policy's flows work at this firewall.
 pub fn lower(policy: &RuleSet, placement: &Placement, state: StateMode) -> Filter {
     let rules = |way| {
         let mut rules = baseline_rules(policy.baseline, placement, way);

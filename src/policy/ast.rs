@@ -6,11 +6,11 @@
 
 use crate::diag::{Code, Severity};
 use crate::feed::Selector;
+use crate::firewall::Spec;
 use crate::ir::flow::Defaults;
 use crate::ir::{Action, Baseline, Direction, Log};
 use crate::net::{IpSet, PortSet};
 use crate::source::Span;
-use crate::target::Spec;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 
@@ -107,7 +107,7 @@ pub enum NetworkExpr {
 }
 
 impl NetworkExpr {
-    /// Gives where the expression stands.
+    /// Returns where the expression stands.
     pub fn span(&self) -> Span {
         match self {
             NetworkExpr::Any(span)
@@ -121,7 +121,7 @@ impl NetworkExpr {
         }
     }
 
-    /// Gives the names in it, as they are written.
+    /// Returns the names in it, as they are written.
     pub fn names(&self) -> Vec<&Spanned<String>> {
         match self {
             NetworkExpr::Name(name) => vec![name],
@@ -158,7 +158,7 @@ pub enum ServiceExpr {
 }
 
 impl ServiceExpr {
-    /// Gives where the expression stands.
+    /// Returns where the expression stands.
     pub fn span(&self) -> Span {
         match self {
             ServiceExpr::Any(span) | ServiceExpr::List(_, span) => *span,
@@ -167,7 +167,7 @@ impl ServiceExpr {
         }
     }
 
-    /// Gives the names in it, as they are written.
+    /// Returns the names in it, as they are written.
     pub fn names(&self) -> Vec<&Spanned<String>> {
         match self {
             ServiceExpr::Name(name) => vec![name],
@@ -267,7 +267,7 @@ pub enum InvariantKind {
 }
 
 impl InvariantKind {
-    /// Gives the word that policies use.
+    /// Returns the word that policies use.
     pub fn word(self) -> &'static str {
         match self {
             InvariantKind::Never => "never",

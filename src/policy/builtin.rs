@@ -7,13 +7,13 @@ pub(super) const SCHEME: &str = "builtin:";
 const LIBRARIES: &[(&str, &str)] =
     &[("amazon-connect", include_str!("../../rules/amazon-connect.yaml"))];
 
-/// Gives the text of a built-in library by its path: `builtin:NAME`.
+/// Returns the text of a built-in library by its path: `builtin:NAME`.
 pub(super) fn text(path: &str) -> Option<&'static str> {
     let name = path.strip_prefix(SCHEME)?;
     LIBRARIES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// Gives the names of the built-in libraries.
+/// Returns the names of the built-in libraries.
 pub fn names() -> impl Iterator<Item = &'static str> + Clone {
     LIBRARIES.iter().map(|(name, _)| *name)
 }

@@ -62,7 +62,7 @@ impl Context<'_> {
         item
     }
 
-    /// Gives what a network's name is in the policy's tables.
+    /// Returns what a network's name is in the policy's tables.
     fn network_name(&mut self, name: &str, span: Span) -> Option<Spanned<String>> {
         if self.scope.withheld.contains(name) {
             let message = format!("the parameter `{name}` is `none` here, and this needs it");
@@ -74,7 +74,7 @@ impl Context<'_> {
         self.name("network", name, known, span)
     }
 
-    /// Gives what a service's name is in the policy's tables.
+    /// Returns what a service's name is in the policy's tables.
     fn service_name(&mut self, name: &str, span: Span) -> Option<Spanned<String>> {
         let known = self.scope.services.as_ref().is_none_or(|known| known.contains(name));
         self.name("service", name, known, span)
@@ -103,7 +103,7 @@ impl Context<'_> {
     }
 }
 
-/// Gives the value of a word, or says which words there are.
+/// Returns the value of a word, or says which words there are.
 pub(super) fn choose<T: Copy>(
     what: &str,
     word: &str,
@@ -125,7 +125,7 @@ pub(super) fn choose<T: Copy>(
 const ACTIONS: &[(&str, Action)] =
     &[("allow", Action::Allow), ("drop", Action::Drop), ("reject", Action::Reject)];
 
-/// Gives a list of the file, said to be at fault when it is something else.
+/// Returns a list of the file, said to be at fault when it is something else.
 fn list<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
     let node = root.get(key)?;
     if !node.value.is_sequence() {
@@ -135,7 +135,7 @@ fn list<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
     Some(node)
 }
 
-/// Gives a map of the file, said to be at fault when it is something else.
+/// Returns a map of the file, said to be at fault when it is something else.
 pub(super) fn table<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
     let node = root.get(key)?;
     if !node.value.is_mapping() {
@@ -145,7 +145,7 @@ pub(super) fn table<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<
     Some(node)
 }
 
-/// Gives the items of a list of the file.
+/// Returns the items of a list of the file.
 pub(super) fn items<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Vec<Node<'n>> {
     list(root, key, diags).map(|node| node.items().collect()).unwrap_or_default()
 }

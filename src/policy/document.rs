@@ -28,7 +28,7 @@ impl Document {
 }
 
 impl<'a> Node<'a> {
-    /// Gives the same place with another value.
+    /// Returns the same place with another value.
     pub(super) fn with_value<'b>(self, value: &'b Value) -> Node<'b>
     where
         'a: 'b,
@@ -36,17 +36,17 @@ impl<'a> Node<'a> {
         Node { value, spans: self.spans, at: self.at }
     }
 
-    /// Gives where the value stands.
+    /// Returns where the value stands.
     pub(super) fn span(self) -> Span {
         self.spans.value(self.at)
     }
 
-    /// Gives where its key stands; in a list, the value.
+    /// Returns where its key stands; in a list, the value.
     pub(super) fn key_span(self) -> Span {
         self.spans.key(self.at)
     }
 
-    /// Gives where a member's key stands, or the whole map when it has none of that name.
+    /// Returns where a member's key stands, or the whole map when it has none of that name.
     pub(super) fn key_of(self, key: &str) -> Span {
         self.spans.member(self.at, key).map_or(self.span(), |at| self.spans.key(at))
     }
@@ -56,7 +56,7 @@ impl<'a> Node<'a> {
         self.member(key).is_some()
     }
 
-    /// Gives a member of a map; none when its value was refused.
+    /// Returns a member of a map; none when its value was refused.
     pub(super) fn get(self, key: &str) -> Option<Node<'a>> {
         self.member(key).filter(|member| !member.value.is_null())
     }
@@ -75,19 +75,19 @@ impl<'a> Node<'a> {
         Some(Node { value, spans: self.spans, at: self.place(at, key) })
     }
 
-    /// Gives the place of a map's member: the one of the same number, if it has the key. A value that an
+    /// Returns the place of a map's member: the one of the same number, if it has the key. A value that an
     /// expression made can have fewer members than the text, or stand where the text has no map.
     fn place(self, same: Option<NodeId>, key: &str) -> NodeId {
         let same = same.filter(|at| self.spans.name(*at) == Some(key));
         same.or_else(|| self.spans.member(self.at, key)).unwrap_or(self.at)
     }
 
-    /// Gives where a member's value stands, or the whole map when it has none of that name.
+    /// Returns where a member's value stands, or the whole map when it has none of that name.
     pub(super) fn span_of(self, key: &str) -> Span {
         self.get(key).map_or(self.span(), Node::span)
     }
 
-    /// Gives the items of a list, those left out whose value was refused.
+    /// Returns the items of a list, those left out whose value was refused.
     pub(super) fn items(self) -> impl Iterator<Item = Node<'a>> {
         let items = self.value.as_sequence().map_or(&[][..], Vec::as_slice);
         let placed = items.iter().zip(self.places());
@@ -98,7 +98,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Gives the members of a map in order, those left out whose value was refused.
+    /// Returns the members of a map in order, those left out whose value was refused.
     pub(super) fn members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
         let members = self.value.as_mapping().into_iter().flatten().zip(self.places());
         members.filter_map(move |((key, value), at)| {
@@ -107,7 +107,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Gives the places of what is inside, and none for what the text does not have.
+    /// Returns the places of what is inside, and none for what the text does not have.
     fn places(self) -> impl Iterator<Item = Option<NodeId>> {
         self.spans.children(self.at).map(Some).chain(std::iter::repeat(None))
     }
@@ -176,7 +176,7 @@ fn segments(path: &serde_path_to_error::Path) -> Vec<Segment> {
         .collect()
 }
 
-/// Gives the key that serde does not know, and those that it knows.
+/// Returns the key that serde does not know, and those that it knows.
 fn unknown_field(reason: &str) -> Option<(&str, Vec<&str>)> {
     let rest = reason.strip_prefix("unknown field `")?;
     let (key, rest) = rest.split_once("`, ")?;

@@ -16,7 +16,7 @@ pub(crate) const MAX_YAML: usize = 16 << 20;
 /// The most bytes of a list of prefixes.
 pub(crate) const MAX_LIST: usize = 64 << 20;
 
-/// Gives the bytes of files, so that nothing here opens one.
+/// Returns the bytes of files, so that nothing here opens one.
 pub trait Loader {
     /// Reads a file whose path is the policy's own or was made from it and a relative path.
     ///
@@ -24,7 +24,7 @@ pub trait Loader {
     /// Why it cannot be read, in a few words: `no such file`.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
-    /// Gives what to do so that a path can be read that could not.
+    /// Returns what to do so that a path can be read that could not.
     fn help(&self, _path: &str) -> Option<String> {
         None
     }
@@ -114,7 +114,7 @@ impl<'a> Files<'a> {
         document.value.is_mapping().then_some(document)
     }
 
-    /// Gives the path of a file that another one names; says what is wrong with it.
+    /// Returns the path of a file that another one names; says what is wrong with it.
     pub(super) fn resolve(&self, path: &str, named: Span, diags: &mut Diags) -> Option<String> {
         if let Some(name) = path.strip_prefix(builtin::SCHEME) {
             if builtin::text(path).is_some() {
@@ -144,7 +144,7 @@ impl<'a> Files<'a> {
         None
     }
 
-    /// Gives the prefixes of a file that `named` names; reads and says its faults only once.
+    /// Returns the prefixes of a file that `named` names; reads and says its faults only once.
     pub(super) fn prefixes(&mut self, path: &str, named: Span, diags: &mut Diags) -> Option<IpSet> {
         let path = self.resolve(path, named, diags)?;
         if let Some(known) = self.lists.get(&path) {
@@ -199,7 +199,7 @@ fn diagnostic(fault: yaml::Fault) -> Diagnostic {
     fault.kind.help().into_iter().fold(diagnostic, Diagnostic::help)
 }
 
-/// Gives the path of `relative` as seen from the folder of the file `base`, without `.` and with `..`
+/// Returns the path of `relative` as seen from the folder of the file `base`, without `.` and with `..`
 /// only at the start.
 fn join(base: &str, relative: &str) -> String {
     let folder = base.rfind(['/', '\\']).map_or("", |at| &base[..at]);
@@ -219,7 +219,7 @@ fn join(base: &str, relative: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// Gives the value of a top-level key that says what kind of file it is.
+/// Returns the value of a top-level key that says what kind of file it is.
 pub(super) fn kind(value: &Value) -> Option<&'static str> {
     ["library", "policy"].into_iter().find(|key| value.get(key).is_some())
 }

@@ -7,7 +7,7 @@ use super::raw;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// Gives the JSON Schema of a policy, a library file or a file of tests.
+/// Returns the JSON Schema of a policy, a library file or a file of tests.
 pub fn schema() -> String {
     let mut definitions = definitions::<raw::Policy>("Policy", "");
     for (rule, key) in [("Rule", "when"), ("Use", "when")] {
@@ -51,7 +51,7 @@ fn definitions_of_library() -> Map<String, Value> {
     definitions
 }
 
-/// Gives a type's definitions, itself included, with a prefix on every name.
+/// Returns a type's definitions, itself included, with a prefix on every name.
 fn definitions<T: schemars::JsonSchema>(name: &str, prefix: &str) -> Map<String, Value> {
     let root: Schema = SchemaGenerator::default().into_root_schema_for::<T>();
     let mut root = root.to_value();

@@ -2,13 +2,13 @@
 
 use super::diagram::{Diagrams, Node, UNDECIDED};
 use super::field;
-use super::program::{Match, Ranges};
 use super::translate::Side;
+use crate::program::{Match, Ranges};
 
 /// A product of sets: ascending levels, each with sorted, disjoint, inclusive ranges.
 pub(super) type Conjunction<V> = Vec<(u8, Ranges<V>)>;
 
-/// Gives a set as disjoint products, at most so many, and whether these are all.
+/// Returns a set as disjoint products, at most so many, and whether these are all.
 ///
 /// Edges that lead to one node are one set, so that the products are few and large.
 pub(super) fn boxes<V: Side>(
@@ -59,7 +59,7 @@ impl<V: Side> Walk<'_, V> {
     }
 }
 
-/// Gives a product as a conjunction: the addresses always, other fields where they are looked at.
+/// Returns a product as a conjunction: the addresses always, other fields where they are looked at.
 pub(super) fn conjunction<V: Side>(sets: &Conjunction<V>) -> Vec<Match> {
     let at = |wanted: u8| sets.iter().find(|(level, _)| *level == wanted).map(|(_, r)| r.clone());
     let addresses = |level| at(level).unwrap_or_else(|| vec![(V::ZERO, V::MAX)]);

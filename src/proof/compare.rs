@@ -5,10 +5,11 @@ use super::diagram::{
     UNDECIDED, Value,
 };
 use super::meetings::{self, Meeting};
-use super::program::Match;
 use super::translate::{self, Side};
-use super::{Claim, Failure, Program, Prover, boxes, evaluate, field, of_filter, witness};
+use super::{Claim, Failure, Prover, boxes, field, of_filter, witness};
 use crate::ir::{Hook, Packet, Path, Placement, State};
+use crate::program::Match;
+use crate::program::{self, Program};
 use rustc_hash::FxHashMap;
 
 /// How a firewall differs from what is expected of it.
@@ -72,12 +73,12 @@ impl Difference {
     pub fn covers(&self, packet: &Packet) -> bool {
         let Packet { hook, incoming, outgoing, state, .. } = *packet;
         self.meetings.contains(&Meeting { hook, incoming, outgoing, state })
-            && self.boxes.iter().any(|when| evaluate::all(when, packet))
+            && self.boxes.iter().any(|when| program::all(when, packet))
     }
 }
 
 impl Prover<'_> {
-    /// Gives every way in which a program does something else than is claimed, at most so many boxes a
+    /// Returns every way in which a program does something else than is claimed, at most so many boxes a
     /// family each; none when it does all that.
     ///
     /// # Errors
@@ -102,7 +103,7 @@ impl Prover<'_> {
     }
 }
 
-/// Gives every way in which one program does something else than another at the same place.
+/// Returns every way in which one program does something else than another at the same place.
 ///
 /// # Errors
 /// When the diagrams become too large: nothing is known.
@@ -205,7 +206,7 @@ fn only<V: Value>(
     diagrams.replace(differ, pick, &mut FxHashMap::default())
 }
 
-/// Gives the sets of packets below the fields that say where they meet the firewall, each once, with where
+/// Returns the sets of packets below the fields that say where they meet the firewall, each once, with where
 /// that is; new packets first, for these open flows.
 fn by_packets<V: Value>(
     diagrams: &Diagrams<V>,

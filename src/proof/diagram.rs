@@ -7,6 +7,7 @@
 use super::list::Lists;
 use super::product::Sets;
 use crate::ir::Verdict;
+use crate::program::Bound;
 use hashbrown::HashTable;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
@@ -36,13 +37,13 @@ pub(super) const TERMINALS: Node = 1 << 8;
 /// A condition that may hold.
 pub(super) const MAYBE: Node = ACCEPT | UNDECIDED;
 
-/// Gives the terminal of a verdict.
+/// Returns the terminal of a verdict.
 pub(super) fn terminal(verdict: Verdict) -> Node {
     let at = VERDICTS.iter().position(|known| *known == verdict).unwrap_or_default();
     ACCEPT << at
 }
 
-/// Gives a terminal with another outcome in the place of one.
+/// Returns a terminal with another outcome in the place of one.
 pub(super) fn exchanged(node: Node, from: Node, to: Node) -> Node {
     if node & from == 0 { node } else { node & !from | to }
 }
@@ -89,8 +90,7 @@ impl std::fmt::Display for Budget {
 }
 
 /// What the edges of an address family are counted in: `u32` or `u128`.
-pub(super) trait Value: Copy + Ord + Hash + std::fmt::Debug {
-    fn next(self) -> Option<Self>;
+pub(super) trait Value: Bound + Hash + std::fmt::Debug {
     fn previous(self) -> Self;
     fn from_field(value: u32) -> Self;
     /// The value, or the largest where it is larger.
@@ -103,9 +103,6 @@ pub(super) trait Value: Copy + Ord + Hash + std::fmt::Debug {
 macro_rules! value {
     ($t:ty) => {
         impl Value for $t {
-            fn next(self) -> Option<Self> {
-                self.checked_add(1)
-            }
             fn previous(self) -> Self {
                 self.saturating_sub(1)
             }
@@ -253,17 +250,17 @@ impl<V: Value> Diagrams<V> {
         self.stack.push((high, child));
     }
 
-    /// Gives up the nodes that were being made.
+    /// Returns up the nodes that were being made.
     pub(super) fn forget(&mut self, base: usize) {
         self.stack.truncate(base);
     }
 
-    /// Gives how many nodes there are.
+    /// Returns how many nodes there are.
     pub(super) fn count(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Gives the largest value of a level.
+    /// Returns the largest value of a level.
     pub(super) fn maximum(&self, level: u8) -> V {
         self.maxima[usize::from(level)]
     }
@@ -272,7 +269,7 @@ impl<V: Value> Diagrams<V> {
         self.nodes.get(usize::try_from(node.checked_sub(TERMINALS)?).ok()?).copied()
     }
 
-    /// Gives a node's level and its edges: upper end and child.
+    /// Returns a node's level and its edges: upper end and child.
     pub(super) fn edges(&self, node: Node) -> Option<(u8, impl Iterator<Item = (V, Node)> + '_)> {
         let header = self.header(node)?;
         let range = span(header);

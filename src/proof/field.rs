@@ -5,9 +5,9 @@
 //! much.
 
 use super::diagram::LEVELS;
-use super::program::Field;
 use crate::ir::{Hook, State};
 use crate::net::Family;
+use crate::program::Field;
 
 pub(super) const HOOK: u8 = 0;
 pub(super) const INCOMING: u8 = 1;
@@ -49,7 +49,7 @@ pub(super) const FIELDS: [Field; 9] = [
     Field::HopLimit,
 ];
 
-/// Gives the level of a field that is no address.
+/// Returns the level of a field that is no address.
 pub(super) fn level(field: Field) -> u8 {
     match field {
         Field::Hook => HOOK,
@@ -64,7 +64,7 @@ pub(super) fn level(field: Field) -> u8 {
     }
 }
 
-/// Gives the largest value of each level in a family.
+/// Returns the largest value of each level in a family.
 pub(super) fn maxima(family: Family) -> [u128; LEVELS] {
     let address = match family {
         Family::V4 => u128::from(u32::MAX),

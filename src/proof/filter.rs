@@ -1,9 +1,9 @@
 //! A filter as a program, clause by clause: what a target that can say everything would read back.
 
-use super::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
 use crate::ir::packet::{Filter, HopLimit, Rule, TcpFlags};
 use crate::ir::{Action, Direction, Hook, Path, StateMode, Verdict};
 use crate::net::Family;
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
 
 fn clause(when: Vec<Match>, then: Then) -> Clause {
     Clause { when, then, place: Place::default() }

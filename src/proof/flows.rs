@@ -4,12 +4,12 @@ use super::diagram::Budget;
 use super::diagram::{ACCEPT, Diagrams, Node, OverBudget, UNDECIDED, exchanged, terminal};
 use super::list::Item;
 use super::meaning::{product, reply_list};
-use super::program::Match;
 use super::translate::Side;
 use super::{boxes, diagrams, witness};
 use crate::ir::flow::{RuleSet, Traffic};
 use crate::ir::{Action, Direction, Packet, Placement, Verdict};
 use crate::net::Family;
+use crate::program::Match;
 use rustc_hash::FxHashMap;
 
 /// Where sets of packets are made, compared and spelled; those of several policies share one.
@@ -115,7 +115,7 @@ impl Space {
         both!(self, |diagrams, node| flows_within(policy, way, node(region), diagrams))
     }
 
-    /// Gives what a policy does with the flows opened in a direction.
+    /// Returns what a policy does with the flows opened in a direction.
     ///
     /// # Errors
     /// As above.
@@ -123,7 +123,7 @@ impl Space {
         both!(self, |diagrams, node| flows(policy, way, diagrams))
     }
 
-    /// Gives what of it has a certain action.
+    /// Returns what of it has a certain action.
     ///
     /// # Errors
     /// As above.
@@ -136,7 +136,7 @@ impl Space {
         both!(self, |diagrams, node| diagrams.replace(node(flows), pick, &mut FxHashMap::default()))
     }
 
-    /// Gives the packets of some traffic.
+    /// Returns the packets of some traffic.
     ///
     /// # Errors
     /// As above.
@@ -144,7 +144,7 @@ impl Space {
         both!(self, |diagrams, node| box_of(traffic, diagrams))
     }
 
-    /// Gives the packets that are in one of two sets.
+    /// Returns the packets that are in one of two sets.
     ///
     /// # Errors
     /// As above.
@@ -152,7 +152,7 @@ impl Space {
         both!(self, |diagrams, node| diagrams.over(node(one), node(other)))
     }
 
-    /// Gives the packets that are in both of two sets.
+    /// Returns the packets that are in both of two sets.
     ///
     /// # Errors
     /// As above.
@@ -160,7 +160,7 @@ impl Space {
         both!(self, |diagrams, node| diagrams.guard(node(one), node(other)))
     }
 
-    /// Gives the packets that are in the first set and not in the second.
+    /// Returns the packets that are in the first set and not in the second.
     ///
     /// # Errors
     /// As above.
@@ -175,14 +175,14 @@ impl Space {
         })
     }
 
-    /// Gives a packet of a set, as one that opens a flow.
+    /// Returns a packet of a set, as one that opens a flow.
     pub fn packet(&self, packets: Packets) -> Option<Packet> {
         let host = &Placement::Host;
         witness::difference(&self.v4, host, packets.v4, UNDECIDED)
             .or_else(|| witness::difference(&self.v6, host, packets.v6, UNDECIDED))
     }
 
-    /// Gives a set as disjoint products, at most `most` of a family, and whether these are all.
+    /// Returns a set as disjoint products, at most `most` of a family, and whether these are all.
     pub fn boxes(&self, packets: Packets, most: usize) -> (Vec<Vec<Match>>, bool) {
         let (v4, all4) = boxes::boxes(&self.v4, packets.v4, most);
         let (v6, all6) = boxes::boxes(&self.v6, packets.v6, most);

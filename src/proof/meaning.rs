@@ -7,8 +7,6 @@ use super::diagram::{
 use super::field;
 use super::list::Item;
 use super::product::Product;
-use super::program::Ranges;
-use super::ranges::{common, sorted};
 use super::translate::Side;
 use crate::ir::flow::RuleSet;
 use crate::ir::packet::{self, HopLimit, TcpFlags};
@@ -17,6 +15,8 @@ use crate::ir::{
 };
 use crate::net::protocol::{self, ICMP, ICMPV6, SCTP, TCP, UDP};
 use crate::net::{Family, icmp};
+use crate::program::Ranges;
+use crate::program::{common, sorted};
 use rustc_hash::FxHashMap;
 
 /// What is done with the governed packets of each direction that connection tracking does not decide: lists

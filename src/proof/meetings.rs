@@ -6,11 +6,11 @@
 use super::diagram::{ACCEPT, Diagrams, OverBudget, UNDECIDED, Value, terminal};
 use super::list::Item;
 use super::meaning::{Done, Governed, done, tracked};
-use super::program::Program;
 use super::translate::{self, Side};
 use super::{Claim, field, witness};
 use crate::ir::flow::RuleSet;
 use crate::ir::{Direction, Hook, Interface, Packet, Placement, State, Verdict};
+use crate::program::Program;
 use rustc_hash::FxHashSet;
 use std::rc::Rc;
 

@@ -7,7 +7,6 @@
 mod boxes;
 mod compare;
 mod diagram;
-mod evaluate;
 mod field;
 mod filter;
 mod flows;
@@ -16,10 +15,7 @@ mod meaning;
 mod meetings;
 mod parting;
 mod product;
-pub mod program;
-mod ranges;
 mod runs;
-pub mod sets;
 #[cfg(test)]
 mod tests;
 mod translate;
@@ -30,17 +26,16 @@ pub use diagram::{Budget, OverBudget, limit_memory};
 pub use filter::of_filter;
 pub use flows::{Packets, Space};
 pub use meetings::Meeting;
-pub use program::Program;
 
 use crate::ir::flow::RuleSet;
 use crate::ir::packet::Filter;
 use crate::ir::{Decision, Packet, Placement, StateMode, Verdict, decide};
 use crate::net::Family;
+use crate::program::{self, Match, Place, Program};
 use crate::timing::phase;
 use diagram::{Diagrams, Node, Value};
 use meaning::Governed;
 use meetings::Found;
-use program::{Match, Place};
 
 /// That an artifact means what its policy means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,10 +110,10 @@ struct Known {
 impl Claim<'_> {
     /// Tells whether anything is claimed of a packet.
     pub fn covers(&self, packet: &Packet) -> bool {
-        !self.unseen.iter().any(|when| evaluate::all(when, packet))
+        !self.unseen.iter().any(|when| program::all(when, packet))
     }
 
-    /// Gives what is claimed to happen to a packet that it covers.
+    /// Returns what is claimed to happen to a packet that it covers.
     pub fn verdict(&self, policy: &RuleSet, packet: &Packet) -> Verdict {
         match self.declared {
             Some(filter) => filter.verdict(packet),

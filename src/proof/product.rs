@@ -2,7 +2,7 @@
 
 use super::diagram::{Diagrams, LEVELS, OverBudget, Value, half, hash_of, index, whole};
 use super::field;
-use super::ranges::{common, sorted};
+use crate::program::{common, sorted};
 use hashbrown::HashTable;
 
 /// A set of values of one field, by its number.

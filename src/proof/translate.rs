@@ -10,9 +10,9 @@ use super::diagram::{
 use super::field;
 use super::list::Item;
 use super::product::{Product, Set};
-use super::program::{Base, Chain, Clause, Field, Match, Program, Ranges, Then};
 use crate::ir::Placement;
 use crate::net::Family;
+use crate::program::{Base, Chain, Clause, Field, Match, Program, Ranges, Then};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 

@@ -64,32 +64,32 @@ impl SourceMap {
         &self.files[usize::try_from(file.0).unwrap_or(usize::MAX)]
     }
 
-    /// Gives the name that messages show.
+    /// Returns the name that messages show.
     pub fn name(&self, file: FileId) -> &str {
         &self.entry(file).name
     }
 
-    /// Gives the whole text.
+    /// Returns the whole text.
     pub fn text(&self, file: FileId) -> &str {
         &self.entry(file).text
     }
 
-    /// Gives the whole text, to be kept beside the map.
+    /// Returns the whole text, to be kept beside the map.
     pub fn shared(&self, file: FileId) -> Arc<str> {
         Arc::clone(&self.entry(file).text)
     }
 
-    /// Gives the text of a span.
+    /// Returns the text of a span.
     pub fn slice(&self, span: Span) -> &str {
         self.text(span.file).get(span.start..span.end).unwrap_or_default()
     }
 
-    /// Gives the number of the line, from 1, that a byte stands in.
+    /// Returns the number of the line, from 1, that a byte stands in.
     pub fn line(&self, file: FileId, byte: usize) -> usize {
         self.entry(file).lines().partition_point(|start| *start <= byte)
     }
 
-    /// Gives the byte that a line starts at; lines count from 1.
+    /// Returns the byte that a line starts at; lines count from 1.
     ///
     /// A line after the last starts at the end of the text.
     pub fn line_start(&self, file: FileId, line: usize) -> usize {
@@ -97,7 +97,7 @@ impl SourceMap {
         entry.lines().get(line.saturating_sub(1)).copied().unwrap_or(entry.text.len())
     }
 
-    /// Gives the place of a line's text, without the blanks around it; lines count from 1. Of a long line it
+    /// Returns the place of a line's text, without the blanks around it; lines count from 1. Of a long line it
     /// is the beginning, so that what is said of it stands near.
     pub fn line_span(&self, file: FileId, line: usize) -> Span {
         let (start, next) = (self.line_start(file, line), self.line_start(file, line + 1));
@@ -108,7 +108,7 @@ impl SourceMap {
         Span { file, start, end: start + shown }
     }
 
-    /// Gives the line and column of a byte.
+    /// Returns the line and column of a byte.
     pub fn position(&self, file: FileId, byte: usize) -> Position {
         let line = self.line(file, byte);
         let before = self.text(file).get(self.line_start(file, line)..byte).unwrap_or_default();

@@ -1,14 +1,14 @@
 //! The policies of the repository, compiled in memory.
 
-use portcullis::compile::{Inputs, compile};
+use portcullis::command::compile::{Inputs, compile};
 use portcullis::diag::{Diags, Format, render};
 use portcullis::feed::Feeds;
+use portcullis::firewall::{File, Spec, render::Templates};
 use portcullis::ir::flow::RuleSet;
 use portcullis::net::IpSet;
 use portcullis::pass::resolve::resolve;
 use portcullis::policy::{self, Loader};
 use portcullis::source::SourceMap;
-use portcullis::target::{File, Spec, render::Templates};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub struct Case {
     pub artifacts: Vec<(Spec, Vec<File>)>,
 }
 
-/// Gives the policy files: the whole corpus and the examples, in order.
+/// Returns the policy files: the whole corpus and the examples, in order.
 pub fn policies() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found: Vec<_> = fs::read_dir(root.join("tests/corpus"))

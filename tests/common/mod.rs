@@ -4,13 +4,15 @@
 
 pub mod corpus;
 
+use portcullis::firewall::{
+    Kind, Spec, aws_network_acl, aws_security_group, entries, iptables, nftables, pf,
+};
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, Placement, RateLimit,
     State, StateMode, TimeUnit,
 };
 use portcullis::net::{Family, IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, icmp};
-use portcullis::target::{Kind, Spec, aws, iptables, nftables, pf};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -371,7 +373,7 @@ pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
     }
     for format in FORMATS {
         if (placement, state) == (&Placement::Host, StateMode::Stateful) {
-            let options = aws::group::Options {
+            let options = aws_security_group::Options {
                 format,
                 quota: 60,
                 groups: 5,
@@ -382,8 +384,11 @@ pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
             specs.push(spec(&format!("aws-security-group {format:?}"), kind, "group"));
         }
         if (placement, state) == (&Placement::Host, StateMode::Stateless) {
-            let kind =
-                Kind::AwsNetworkAcl(aws::acl::Options { format, quota: 40, max_entries: None });
+            let kind = Kind::AwsNetworkAcl(aws_network_acl::Options {
+                format,
+                quota: 40,
+                max_entries: None,
+            });
             specs.push(spec(&format!("aws-network-acl {format:?}"), kind, "acl"));
         }
     }
@@ -391,9 +396,9 @@ pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
 }
 
 /// Every format of AWS.
-pub const FORMATS: [aws::Format; 4] = [
-    aws::Format::Terraform,
-    aws::Format::TerraformJson,
-    aws::Format::CloudFormation,
-    aws::Format::Api,
+pub const FORMATS: [entries::aws::Format; 4] = [
+    entries::aws::Format::Terraform,
+    entries::aws::Format::TerraformJson,
+    entries::aws::Format::CloudFormation,
+    entries::aws::Format::Api,
 ];

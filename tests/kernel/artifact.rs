@@ -1,11 +1,11 @@
 //! Loads artifacts as their users do: checked first, then for real, then once more.
 
 use crate::bench::{run, try_run};
+use portcullis::firewall::iptables::{self, Scope};
+use portcullis::firewall::{self, File, Kind, Spec, nftables};
 use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Placement, StateMode};
 use portcullis::proof::Prover;
-use portcullis::target::iptables::{self, Scope};
-use portcullis::target::{self, File, Kind, Spec, nftables};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -99,7 +99,7 @@ fn prove_foreign(policy: &RuleSet, spec: &Spec, options: &[&str], table: &str) {
         let words: Vec<_> = options.iter().copied().chain(arguments.split_whitespace()).collect();
         let text = run("nft", &words, "");
         let file = File { path: "listing".to_owned(), text: text.clone(), executable: false };
-        match target::read_listing(spec, &[file]) {
+        match firewall::read_listing(spec, &[file]) {
             Ok(listing) => listing,
             Err(error) => panic!("the listing is not understood: {error:?}\n{text}"),
         }
@@ -138,7 +138,7 @@ fn prove_saved(policy: &RuleSet, placement: &Placement, state: StateMode, kind: 
         state,
         output: "running/".to_owned(),
     };
-    let listing = match target::read_listing(&spec, &files) {
+    let listing = match firewall::read_listing(&spec, &files) {
         Ok(listing) => listing,
         Err(error) => panic!("what is saved is not understood: {error:?}\n{text}"),
     };

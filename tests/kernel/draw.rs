@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Random(pub u64);
 
 impl Random {
-    /// Gives 64 random bits.
+    /// Returns 64 random bits.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -20,18 +20,18 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Gives a number below `n`.
+    /// Returns a number below `n`.
     pub fn below(&mut self, n: usize) -> usize {
         let n = u64::try_from(n).expect("small");
         usize::try_from(self.next() % n).expect("small")
     }
 
-    /// Gives one of several.
+    /// Returns one of several.
     pub fn one_of<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 
-    /// Gives a value of an inclusive range.
+    /// Returns a value of an inclusive range.
     fn within(&mut self, low: u128, high: u128) -> u128 {
         let wide = u128::from(self.next()) << 64 | u128::from(self.next());
         match (high - low).checked_add(1) {
@@ -40,7 +40,7 @@ impl Random {
         }
     }
 
-    /// Gives a value at, beside or inside one of several ranges.
+    /// Returns a value at, beside or inside one of several ranges.
     pub fn near<T: Scalar>(&mut self, ranges: &[(T, T)]) -> u128 {
         if ranges.is_empty() {
             return self.within(0, T::MAX.widen());
@@ -56,7 +56,7 @@ impl Random {
         }
     }
 
-    /// Gives a value in one of several ranges.
+    /// Returns a value in one of several ranges.
     pub fn inside<T: Scalar>(&mut self, ranges: &[(T, T)]) -> u128 {
         let (low, high) = self.one_of(ranges);
         self.within(low.widen(), high.widen())
@@ -463,7 +463,7 @@ fn like(address: IpAddr, value: u128) -> IpAddr {
 /// What connection tracking tells flows apart by, the same for both ways.
 pub type Flow = (u8, u16, [(IpAddr, u16); 2]);
 
-/// Gives a packet's flow.
+/// Returns a packet's flow.
 pub fn flow_of(packet: &Packet) -> Flow {
     let mut ends =
         [(packet.source, packet.source_port), (packet.destination, packet.destination_port)];

@@ -9,12 +9,12 @@ use crate::scenario;
 use crate::ways::{self, Way};
 use crate::wire::{Came, Probe};
 use crate::{mode, rules};
+use portcullis::firewall::iptables::{self, Scope};
+use portcullis::firewall::{self, File, Kind, Spec, nftables};
 use portcullis::ir::{Direction, Hook, Packet, Placement, State, StateMode, Verdict};
 use portcullis::net::{Family, icmp, protocol};
-use portcullis::proof::Program;
-use portcullis::proof::program::{Field, Match, Place};
-use portcullis::target::iptables::{self, Scope};
-use portcullis::target::{self, File, Kind, Spec, nftables};
+use portcullis::program::Program;
+use portcullis::program::{Field, Match, Place};
 use std::collections::HashSet;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -193,7 +193,7 @@ fn told(name: &'static str, placement: &Placement, kind: &Kind, files: &[File]) 
         state: StateMode::Stateful,
         output: "listing".to_owned(),
     };
-    match target::read_listing(&spec, files) {
+    match firewall::read_listing(&spec, files) {
         Ok(listing) => Told {
             name,
             program: listing.program,
@@ -413,7 +413,7 @@ impl Report {
         }
     }
 
-    /// Gives the share of packets that the tools' own listings are sure of, in percent.
+    /// Returns the share of packets that the tools' own listings are sure of, in percent.
     pub fn share(&self, kind: &str) -> usize {
         let own = |name: &str| kind != "iptables" || name == "iptables-save";
         let own = self.sure.iter().filter(|(name, ..)| own(name));

@@ -72,7 +72,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("host-type", HOST, "icmpv6 type { 135, 136 }", "icmpv6 type { 134, 135, 136 }"),
 ];
 
-/// Gives the case of a name.
+/// Returns the case of a name.
 pub fn case(name: &str) -> Option<Hand> {
     let (_, right, from, to) = CASES.iter().find(|(known, ..)| *known == name)?;
     assert!(right.contains(from), "the mutant {name} changes nothing");

@@ -23,10 +23,10 @@ mod wire;
 use artifact::kinds;
 use bench::{Bench, run};
 use policies::Written;
+use portcullis::firewall::{self, File, Header, Kind, Spec, render::Templates};
 use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Placement, StateMode};
 use portcullis::pass;
-use portcullis::target::{self, File, Header, Kind, Spec, render::Templates};
 use sandbox::{ready, required, run_all};
 use scenario::{Case, Report};
 
@@ -158,7 +158,7 @@ fn compile(policy: &RuleSet, kind: &Kind, placement: &Placement, state: StateMod
         output: output.to_owned(),
     };
     let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
-    match target::generate(&filter, &spec, &header, &Templates::default()) {
+    match firewall::generate(&filter, &spec, &header, &Templates::default()) {
         Ok(files) => files,
         Err(faults) => panic!("{faults:?}"),
     }

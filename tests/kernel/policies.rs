@@ -2,16 +2,16 @@
 
 use crate::artifact::runs_here;
 use crate::common::{self, corpus};
-use portcullis::compile::{Inputs, compile};
+use portcullis::command::compile::{Inputs, compile};
 use portcullis::diag::{Diags, Format, render};
 use portcullis::feed::Feeds;
+use portcullis::firewall::{File, Spec, render::Templates};
 use portcullis::ir::flow::{Rule, RuleSet};
 use portcullis::ir::{L4Kind, Placement, StateMode};
 use portcullis::net::Family;
 use portcullis::pass::resolve::resolve;
 use portcullis::policy::{ast::Policy, load};
 use portcullis::source::SourceMap;
-use portcullis::target::{File, Spec, render::Templates};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -25,7 +25,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Gives the corpus and the examples.
+    /// Returns the corpus and the examples.
     pub fn all() -> Vec<Self> {
         corpus::policies().iter().map(|path| Self::read(path)).collect()
     }
@@ -43,13 +43,13 @@ impl Written {
         })
     }
 
-    /// Gives the targets that it asks for and that a kernel here runs.
+    /// Returns the targets that it asks for and that a kernel here runs.
     pub fn targets(&self) -> Vec<Spec> {
         let specs = self.policy.targets.iter().map(|target| target.spec.clone());
         specs.filter(|spec| runs_here(&spec.kind)).collect()
     }
 
-    /// Gives the proven files of a target.
+    /// Returns the proven files of a target.
     pub fn compile(&self, target: &str) -> Vec<File> {
         let feeds = Feeds::bundled();
         let templates = Templates::default();
@@ -63,7 +63,7 @@ impl Written {
     }
 }
 
-/// Gives a policy that nobody wrote, the same for the same seed.
+/// Returns a policy that nobody wrote, the same for the same seed.
 pub fn generated(seed: u8) -> (RuleSet, Placement, StateMode) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);

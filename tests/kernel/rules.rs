@@ -47,7 +47,7 @@ fn some(random: &mut Random, of: &[&'static str]) -> Vec<&'static str> {
     all
 }
 
-/// Gives tables, chains and rules of nftables; a line that nft refuses is to be left out.
+/// Returns tables, chains and rules of nftables; a line that nft refuses is to be left out.
 pub fn nftables(random: &mut Random) -> String {
     let mut text = String::new();
     for at in 0..=random.below(3) {
@@ -335,7 +335,7 @@ fn verdict(random: &mut Random, chain: &Chain) -> String {
     }
 }
 
-/// Gives the input of `ipset restore`, `iptables-restore` and `ip6tables-restore`.
+/// Returns the input of `ipset restore`, `iptables-restore` and `ip6tables-restore`.
 pub fn iptables(random: &mut Random) -> [String; 3] {
     [ipset(random), tables(random, 4), tables(random, 6)]
 }

@@ -18,7 +18,7 @@ pub fn interfaces(placement: &Placement) -> Vec<String> {
     }
 }
 
-/// Gives the interface that a gateway sends packets on by which came by another.
+/// Returns the interface that a gateway sends packets on by which came by another.
 ///
 /// Each side's interfaces take turns; what comes by an interface of neither side goes inside.
 pub fn onward(placement: &Placement, incoming: Interface) -> Interface {
@@ -32,7 +32,7 @@ pub fn onward(placement: &Placement, incoming: Interface) -> Interface {
     Interface::try_from(onward + 1).expect("few interfaces")
 }
 
-/// Gives every way of a direction that a policy speaks of.
+/// Returns every way of a direction that a policy speaks of.
 pub fn governed(placement: &Placement, direction: Direction) -> Vec<Way> {
     let index = |name: &String| placement.interface(name).expect("a name of the placement");
     match (placement, direction) {
@@ -50,7 +50,7 @@ pub fn governed(placement: &Placement, direction: Direction) -> Vec<Way> {
     }
 }
 
-/// Gives a way that a policy does not speak of: over loopback, or from an interface of neither side.
+/// Returns a way that a policy does not speak of: over loopback, or from an interface of neither side.
 pub fn aside(placement: &Placement, direction: Direction) -> Way {
     match (placement, direction) {
         (Placement::Host, Direction::Inbound) => (Hook::Input, 0, 0),
@@ -62,7 +62,7 @@ pub fn aside(placement: &Placement, direction: Direction) -> Way {
     }
 }
 
-/// Gives the way of an answer to a packet.
+/// Returns the way of an answer to a packet.
 pub fn back(placement: &Placement, packet: &Packet) -> Way {
     match packet.hook {
         Hook::Input => governed(placement, Direction::Outbound)[0],

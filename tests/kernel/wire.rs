@@ -27,7 +27,7 @@ pub struct Probe {
 pub const INIT: u8 = 1;
 pub const INIT_ACK: u8 = 2;
 
-/// Gives the packet's bytes with `id` as IPv4 identification or IPv6 flow label.
+/// Returns the packet's bytes with `id` as IPv4 identification or IPv6 flow label.
 pub fn bytes(probe: &Probe, id: u16) -> Vec<u8> {
     let mut payload = payload(probe);
     let packet = &probe.packet;

@@ -19,7 +19,7 @@ pub struct NamedSets {
     pub services: BTreeMap<String, Vec<L4>>,
 }
 
-/// Gives what a policy's own names stand for.
+/// Returns what a policy's own names stand for.
 pub fn names(policy: &Policy, feeds: &Feeds) -> NamedSets {
     let mut ignored = Diags::default();
     let mut networks = Networks::new(policy, feeds);

@@ -20,7 +20,7 @@ struct Visit<'a> {
     low: usize,
 }
 
-/// Gives the names that `start` is made of, and itself, each after those that it needs.
+/// Returns the names that `start` is made of, and itself, each after those that it needs.
 ///
 /// These are the strongly connected components (Tarjan 1972), found without recursion: a policy may make a
 /// name of another any number of times. `needs` gives nothing for a name that is resolved already.
@@ -65,7 +65,7 @@ pub(super) fn groups<'a>(
     groups
 }
 
-/// Gives a shortest way from the first name of a group, in the order of the alphabet, back to itself: the
+/// Returns a shortest way from the first name of a group, in the order of the alphabet, back to itself: the
 /// names as they are written on that way, it last. None when the group is no circle.
 pub(super) fn circle<'a>(
     group: &[&'a str],

@@ -156,7 +156,7 @@ fn feed(node: Node<'_>, diags: &mut Diags) -> Option<NetworkExpr> {
     Some(NetworkExpr::Feed { selector: Spanned { value: selector, span: node.span() } })
 }
 
-/// Gives the values of a key that can have one or several; an empty list would mean all of them.
+/// Returns the values of a key that can have one or several; an empty list would mean all of them.
 fn several<T>(
     values: Option<raw::OneOrMany<T>>,
     node: Node<'_>,

@@ -3,12 +3,13 @@
 use super::text::{check_name, shown};
 use super::{Context, choose, network, table};
 use crate::diag::{Code, Diagnostic, Diags};
+use crate::firewall::entries::aws::Format;
+use crate::firewall::{Kind, Spec, aws_network_acl, aws_security_group, iptables, nftables, pf};
 use crate::ir::{Placement, StateMode};
 use crate::policy::ast::Target;
 use crate::policy::document::{Node, require, shape};
 use crate::policy::raw;
 use crate::source::Span;
-use crate::target::{Kind, Spec, aws, iptables, nftables, pf};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Named {
@@ -50,12 +51,12 @@ const DIALECTS: &[(&str, pf::Dialect)] = &[
 ];
 
 /// What AWS's targets are written in; the API's own form has another name for each.
-fn formats(api: &str) -> [(&str, aws::Format); 4] {
+fn formats(api: &str) -> [(&str, Format); 4] {
     [
-        ("terraform", aws::Format::Terraform),
-        ("terraform-json", aws::Format::TerraformJson),
-        ("cloudformation", aws::Format::CloudFormation),
-        (api, aws::Format::Api),
+        ("terraform", Format::Terraform),
+        ("terraform-json", Format::TerraformJson),
+        ("cloudformation", Format::CloudFormation),
+        (api, Format::Api),
     ]
 }
 
@@ -173,7 +174,7 @@ fn kind(
                 return None;
             }
             let (prefix_lists, max_entries) = (prefix_lists?, max_entries?);
-            Some(Kind::AwsSecurityGroup(aws::group::Options {
+            Some(Kind::AwsSecurityGroup(aws_security_group::Options {
                 format,
                 quota,
                 groups,
@@ -186,13 +187,13 @@ fn kind(
             let quota = number(node, "quota", raw.quota.unwrap_or(20), 20..=40, diags);
             let max_entries = max_entries(node, raw, diags);
             let (format, quota, max_entries) = (format?, quota?, max_entries?);
-            Some(Kind::AwsNetworkAcl(aws::acl::Options { format, quota, max_entries }))
+            Some(Kind::AwsNetworkAcl(aws_network_acl::Options { format, quota, max_entries }))
         }
     }
 }
 
 /// Reads the format of a kind that has several.
-fn format(node: Node<'_>, raw: &raw::Target, api: &str, diags: &mut Diags) -> Option<aws::Format> {
+fn format(node: Node<'_>, raw: &raw::Target, api: &str, diags: &mut Diags) -> Option<Format> {
     require(node, "an AWS target", &["format"], diags);
     choose("format", raw.format.as_ref()?, &formats(api), node.span_of("format"), diags)
 }
@@ -212,11 +213,11 @@ fn groups(node: Node<'_>, raw: &raw::Target, diags: &mut Diags) -> Option<u16> {
 fn prefix_lists(
     node: Node<'_>,
     raw: &raw::Target,
-    format: Option<aws::Format>,
+    format: Option<Format>,
     diags: &mut Diags,
 ) -> Option<Option<u16>> {
     let Some(value) = raw.prefix_lists else { return Some(None) };
-    if format == Some(aws::Format::Api) {
+    if format == Some(Format::Api) {
         let message =
             "`ip-permissions` cannot name prefix lists, which have no id before they are made";
         let diagnostic = Diagnostic::new(Code::OtherKindsOption, message);
@@ -267,7 +268,7 @@ fn number(
     number
 }
 
-/// Gives a kind's word.
+/// Returns a kind's word.
 fn spelled(named: Named) -> &'static str {
     KINDS.iter().find(|(_, kind)| *kind == named).map_or("", |(name, _)| *name)
 }

@@ -85,7 +85,7 @@ fn invisible(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
-/// Gives a text that is safe in every artifact: one line, printable, at most 200 characters, without `"`
+/// Returns a text that is safe in every artifact: one line, printable, at most 200 characters, without `"`
 /// and `\`; empty when it is not, and says why.
 pub(in crate::policy) fn checked(
     what: &str,
@@ -122,7 +122,7 @@ pub(in crate::policy) fn checked(
     String::new()
 }
 
-/// Gives a log prefix that every target can write; `None` when it is not, and says why.
+/// Returns a log prefix that every target can write; `None` when it is not, and says why.
 pub(super) fn log_prefix(text: String, span: Span, diags: &mut Diags) -> Option<String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || " -_.:/".contains(c);
     let message = match text.chars().find(|c| !safe(*c)) {

@@ -61,7 +61,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Gives the policy its rules and what libraries add to its tables.
+    /// Returns the policy its rules and what libraries add to its tables.
     pub(in crate::policy) fn finish(self, policy: &mut Policy) {
         policy.rules = self.rules;
         policy.networks.extend(self.networks);
@@ -161,7 +161,7 @@ impl<'a> Expansion<'a> {
         Some(())
     }
 
-    /// Gives what the ids of a use begin with; each use needs its own.
+    /// Returns what the ids of a use begin with; each use needs its own.
     fn id_prefix(
         &mut self,
         node: Node<'_>,
@@ -410,7 +410,7 @@ fn missing_argument(
     diagnostic.at(parameter.span, "declared here")
 }
 
-/// Gives the names that a library's rules can use.
+/// Returns the names that a library's rules can use.
 fn scope(
     root: Node<'_>,
     prefix: String,

@@ -37,7 +37,7 @@ pub(in crate::policy) struct Imports {
 }
 
 impl Imports {
-    /// Gives a library by name, or says that there is none.
+    /// Returns a library by name, or says that there is none.
     pub(super) fn library(&self, name: &str, span: Span, diags: &mut Diags) -> Option<Rc<Library>> {
         if let Some((library, _)) = self.by_name.get(name) {
             return Some(Rc::clone(library));

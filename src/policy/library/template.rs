@@ -36,7 +36,7 @@ impl Values {
     }
 }
 
-/// Gives a library's tables as expressions see them.
+/// Returns a library's tables as expressions see them.
 pub(super) fn tables(tables: Option<&Value>) -> minijinja::Value {
     let empty = Value::Mapping(Mapping::new());
     minijinja::Value::from(minijinja::value::Serde(tables.unwrap_or(&empty)))

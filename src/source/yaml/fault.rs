@@ -45,13 +45,13 @@ impl Faults {
         self.list.is_empty()
     }
 
-    /// Gives those that are kept, in the order of the text.
+    /// Returns those that are kept, in the order of the text.
     pub fn sorted(mut self) -> Vec<Fault> {
         self.list.sort_by_key(|fault| fault.span.start);
         self.list
     }
 
-    /// Gives one fault of each kind of which more are counted, and how many.
+    /// Returns one fault of each kind of which more are counted, and how many.
     pub fn counted(&self) -> impl Iterator<Item = (&FaultKind, usize)> {
         let more = |number: &usize| number.checked_sub(MOST_FAULTS).filter(|more| *more > 0);
         self.counts.iter().filter_map(move |(kind, number)| Some((kind, more(number)?)))

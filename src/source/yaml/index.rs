@@ -104,7 +104,7 @@ impl SpanIndex {
         wide(&self.nodes[index(node)].value)
     }
 
-    /// Gives the byte after a node's last value, for containers that have no closing mark.
+    /// Returns the byte after a node's last value, for containers that have no closing mark.
     pub(super) fn end_of_children(&self, node: NodeId) -> Option<usize> {
         link(self.nodes[index(node)].last).map(|last| self.whole(last).end)
     }
@@ -122,17 +122,17 @@ impl SpanIndex {
         Span { file: self.file, start: range.start, end: range.end }
     }
 
-    /// Gives the file.
+    /// Returns the file.
     pub fn file(&self) -> FileId {
         self.file
     }
 
-    /// Gives where a value stands; quotes and brackets are part of it.
+    /// Returns where a value stands; quotes and brackets are part of it.
     pub fn value(&self, node: NodeId) -> Span {
         self.span(self.value_range(node))
     }
 
-    /// Gives where the key of a value stands; the value itself in a list.
+    /// Returns where the key of a value stands; the value itself in a list.
     pub fn key(&self, node: NodeId) -> Span {
         match self.nodes[index(node)].key() {
             Some(key) => self.span(key),
@@ -140,7 +140,7 @@ impl SpanIndex {
         }
     }
 
-    /// Gives a member of a map or an item of a list, where there is one.
+    /// Returns a member of a map or an item of a list, where there is one.
     pub fn child(&self, node: NodeId, segment: &Segment) -> Option<NodeId> {
         match segment {
             Segment::Key(key) => self.member(node, key),
@@ -148,23 +148,23 @@ impl SpanIndex {
         }
     }
 
-    /// Gives the value of a key in a map, where there is one.
+    /// Returns the value of a key in a map, where there is one.
     pub fn member(&self, node: NodeId, key: &str) -> Option<NodeId> {
         self.children(node).find(|child| self.name(*child) == Some(key))
     }
 
-    /// Gives the items of a list or the members of a map, in order.
+    /// Returns the items of a list or the members of a map, in order.
     pub fn children(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
         let first = link(self.nodes[index(node)].first);
         std::iter::successors(first, |child| link(self.nodes[index(*child)].next))
     }
 
-    /// Gives an item of a list or a member of a map by its number from 0, where there is one.
+    /// Returns an item of a list or a member of a map by its number from 0, where there is one.
     pub fn item(&self, node: NodeId, at: usize) -> Option<NodeId> {
         self.children(node).nth(at)
     }
 
-    /// Gives the key of a value in a map.
+    /// Returns the key of a value in a map.
     pub fn name(&self, node: NodeId) -> Option<&str> {
         let key = self.nodes[index(node)].key()?;
         match self.quoted.get(&node) {

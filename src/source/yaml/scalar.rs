@@ -2,7 +2,7 @@
 
 use serde_yaml::{Number, Value};
 
-/// Gives the value of an unquoted scalar; the empty one is null.
+/// Returns the value of an unquoted scalar; the empty one is null.
 pub(super) fn resolve(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,

@@ -63,7 +63,7 @@ pub(super) fn word_from(text: &str, start: usize) -> Range<usize> {
     start..start + end
 }
 
-/// Gives the run of characters of an IPv6 prefix around a byte.
+/// Returns the run of characters of an IPv6 prefix around a byte.
 fn address_at(text: &str, at: usize) -> Range<usize> {
     let part = |c: char| c.is_ascii_hexdigit() || c == ':' || c == '/';
     let before = text.get(..at).unwrap_or_default();

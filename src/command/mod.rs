@@ -1,0 +1,11 @@
+//! What the program can be asked to do, apart from how it prints: compile, check, test, explain, reach,
+//! verify, diff.
+
+pub mod check;
+pub mod compile;
+pub mod diff;
+pub mod explain;
+mod phrases;
+pub mod reach;
+pub mod test;
+pub mod verify;
