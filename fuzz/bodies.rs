@@ -9,10 +9,7 @@ use portcullis::command::compile::{Inputs, compile};
 use portcullis::command::verify::Verifier;
 use portcullis::diag::{Code, Diags, Format, render};
 use portcullis::feed::Feeds;
-use portcullis::firewall::{
-    self, File, Kind, Spec, aws_network_acl, aws_security_group, entries, iptables, nftables, pf,
-    render::Templates,
-};
+use portcullis::firewall::{self, File, Kind, Spec, render::Templates};
 use portcullis::ir::{Placement, StateMode};
 use portcullis::pass::resolve;
 use portcullis::policy::{self, Loader, ast::Policy};
@@ -123,7 +120,7 @@ pub fn listing(bytes: &[u8]) -> Far {
         let text = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n".to_owned();
         files.push(File { path: "edge-v6.rules".to_owned(), text, executable: false });
     }
-    let listing = firewall::read_listing(&spec_of(kind.clone(), path), &files);
+    let listing = firewall::read(&spec_of(kind.clone(), path), &files);
     if let Ok(listing) = &listing {
         assert!(listing.program.check().is_ok());
     }
@@ -146,10 +143,10 @@ pub fn readers(text: &str) -> Far {
     for (kind, path) in kinds() {
         let spec = spec_of(kind, path);
         let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
-        let artifact = firewall::read(&spec, std::slice::from_ref(&file));
+        let artifact = firewall::read_artifact(&spec, std::slice::from_ref(&file));
         // As tools list it: JSON may be called like a prefix list.
         let listed = File { path: "pl-1.json".to_owned(), ..file.clone() };
-        let lists = [listed, file].map(|file| firewall::read_listing(&spec, &[file]));
+        let lists = [listed, file].map(|file| firewall::read(&spec, &[file]));
         // A text with no rule in it is read as a listing by most.
         let ruled =
             |list: &firewall::Listing| list.program.chains.iter().any(|c| !c.clauses.is_empty());
@@ -160,27 +157,15 @@ pub fn readers(text: &str) -> Far {
 }
 
 fn kinds() -> Vec<(Kind, &'static str)> {
-    let mut kinds = vec![
-        (Kind::Nftables(nftables::Options::default()), "edge.nft"),
-        (Kind::Iptables(iptables::Options::default()), "edge/v4.rules"),
-        (Kind::Pf(pf::Options::default()), "edge.conf"),
-    ];
-    for format in [
-        entries::aws::Format::Terraform,
-        entries::aws::Format::TerraformJson,
-        entries::aws::Format::CloudFormation,
-        entries::aws::Format::Api,
-    ] {
-        let acl = aws_network_acl::Options { format, quota: 20, max_entries: None };
-        let group = aws_security_group::Options {
-            format,
-            quota: 60,
-            groups: 1,
-            prefix_lists: None,
-            max_entries: None,
-        };
-        kinds.push((Kind::AwsNetworkAcl(acl), "edge"));
-        kinds.push((Kind::AwsSecurityGroup(group), "edge"));
-    }
-    kinds
+    let path = |kind: &Kind| match kind.word() {
+        "nftables" => "edge.nft",
+        "iptables" => "edge/v4.rules",
+        "pf" => "edge.conf",
+        _ => "edge",
+    };
+    Kind::variants()
+        .into_iter()
+        .map(|kind| (path(&kind), kind))
+        .map(|(path, kind)| (kind, path))
+        .collect()
 }

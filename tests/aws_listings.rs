@@ -6,7 +6,8 @@ mod common;
 
 use common::corpus;
 use portcullis::command::compile::Intent;
-use portcullis::firewall::{self, File, Header, Kind, Listing, ReadError, Spec, aws};
+use portcullis::firewall::options::Setting;
+use portcullis::firewall::{self, File, Header, Kind, Listing, ReadError, Spec};
 use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Action, Hook, Packet, Placement, State, StateMode};
 use portcullis::proof::{Failure, Prover};
@@ -27,28 +28,22 @@ fn texts(names: &[&str]) -> Vec<File> {
 }
 
 fn group() -> Kind {
-    let format = entries::aws::Format::Api;
-    Kind::AwsSecurityGroup(aws_security_group::Options {
-        format,
-        quota: 60,
-        groups: 1,
-        prefix_lists: None,
-        max_entries: None,
-    })
+    let kind = Kind::of("aws-security-group").expect("a kind of the registry");
+    kind.with("format", Setting::Word("ip-permissions"))
 }
 
 fn acl() -> Kind {
-    let format = entries::aws::Format::Api;
-    Kind::AwsNetworkAcl(aws_network_acl::Options { format, quota: 20, max_entries: None })
+    let kind = Kind::of("aws-network-acl").expect("a kind of the registry");
+    kind.with("format", Setting::Word("api-json"))
 }
 
 fn list(kind: Kind, files: &[File]) -> Result<Listing, ReadError> {
-    let state = match kind {
-        Kind::AwsNetworkAcl(_) => StateMode::Stateless,
+    let state = match kind.word() {
+        "aws-network-acl" => StateMode::Stateless,
         _ => StateMode::Stateful,
     };
     let (placement, output) = (Placement::Host, "x.json".to_owned());
-    firewall::read_listing(&Spec { name: "x".to_owned(), kind, placement, state, output }, files)
+    firewall::read(&Spec { name: "x".to_owned(), kind, placement, state, output }, files)
 }
 
 /// A packet in words: `in tcp 192.0.2.1 > 10.0.0.1 443`, `out icmp A > B 8/0`; a state may stand first.
@@ -517,7 +512,7 @@ fn artifacts_are_read_as_well() {
     let of_aws = case.artifacts.iter().filter(|(spec, _)| spec.kind.word().starts_with("aws"));
     let mut count = 0;
     for (spec, files) in of_aws {
-        let listing = firewall::read_listing(spec, files).expect("a listing");
+        let listing = firewall::read(spec, files).expect("a listing");
         let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
         let proof = prover.prove_claim(&intent.claim(), &listing.program);
         assert!(proof.is_ok() && listing.unclear.is_empty(), "{}: {proof:?}", spec.name);
@@ -530,8 +525,8 @@ fn artifacts_are_read_as_well() {
 /// entries in any order behind a last one that denies.
 fn described(kind: &Kind, artifact: &str, seed: usize) -> String {
     let mut artifact: Value = serde_json::from_str(artifact).expect("JSON");
-    let told = match kind {
-        Kind::AwsNetworkAcl(_) => {
+    let told = match kind.word() {
+        "aws-network-acl" => {
             let mut entries = artifact["NetworkAclEntries"].as_array().expect("a list").clone();
             for egress in [false, true] {
                 for (number, key, all) in
@@ -599,12 +594,9 @@ fn together(permissions: &[Value]) -> Value {
 /// The targets of AWS whose artifact is the API's, with as much room as there may be.
 fn by_the_api(policy: &RuleSet) -> Vec<Spec> {
     let modes = [(group(), StateMode::Stateful), (acl(), StateMode::Stateless)];
-    let known = |(mut kind, state): (Kind, StateMode)| {
-        match &mut kind {
-            Kind::AwsNetworkAcl(options) => options.quota = 40,
-            Kind::AwsSecurityGroup(options) => options.quota = 1_000,
-            _ => {}
-        }
+    let known = |(kind, state): (Kind, StateMode)| {
+        let most = if kind.word() == "aws-network-acl" { 40 } else { 1_000 };
+        let kind = kind.with("quota", Setting::Number(most));
         let (name, output) = ("api".to_owned(), "api.json".to_owned());
         let spec = Spec { name, kind, placement: Placement::Host, state, output };
         let can_say = Intent::of(policy, &spec, None).unsayable.is_empty();
@@ -646,7 +638,7 @@ proptest! {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, seed);
-            let listing = firewall::read_listing(&spec, &[file("told.json", &text)]);
+            let listing = firewall::read(&spec, &[file("told.json", &text)]);
             let listing = listing.map_err(|e| TestCaseError::fail(format!("{e:?} in\n{text}")))?;
             prop_assert!(listing.unclear.is_empty(), "{:?} in\n{text}", listing.unclear);
             let proof = prover.prove_claim(&intent.claim(), &listing.program);
@@ -697,11 +689,11 @@ proptest! {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, 1);
-            let clear = firewall::read_listing(&spec, &[file("told.json", &text)]).expect("a listing");
+            let clear = firewall::read(&spec, &[file("told.json", &text)]).expect("a listing");
             let told: Value = serde_json::from_str(&text).expect("JSON");
             for (which, rename) in &which {
                 let text = serde_json::to_string(&blurred(&told, *which, *rename)).expect("JSON");
-                let Ok(listing) = firewall::read_listing(&spec, &[file("told.json", &text)]) else {
+                let Ok(listing) = firewall::read(&spec, &[file("told.json", &text)]) else {
                     continue;
                 };
                 for packet in packets.iter().filter(|p| matches!(p.hook, Hook::Input | Hook::Output)) {
@@ -791,12 +783,11 @@ fn every_small_change_of_an_answer_is_found() {
         let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
         let claim = intent.claim();
         let text = described(&spec.kind, &files[0].text, 4);
-        let listing = firewall::read_listing(spec, &[file("told.json", &text)]).expect("a listing");
+        let listing = firewall::read(spec, &[file("told.json", &text)]).expect("a listing");
         assert!(prover.prove_claim(&claim, &listing.program).is_ok(), "{}", spec.name);
         for (what, mutant) in mutants(&serde_json::from_str(&text).expect("JSON")) {
             let text = serde_json::to_string_pretty(&mutant).expect("JSON");
-            let listing =
-                firewall::read_listing(spec, &[file("told.json", &text)]).expect("a listing");
+            let listing = firewall::read(spec, &[file("told.json", &text)]).expect("a listing");
             match prover.prove_claim(&claim, &listing.program) {
                 Err(Failure::Different { packet, .. } | Failure::NotAsDeclared { packet, .. }) => {
                     let claimed = claim.verdict(&case.rules, &packet);

@@ -6,8 +6,9 @@ mod hostile;
 use portcullis::command::compile::{self, Inputs};
 use portcullis::diag::{self, Code, Diags, Format};
 use portcullis::feed::Feeds;
+use portcullis::firewall::options::Setting;
 use portcullis::firewall::render::Templates;
-use portcullis::firewall::{self, File, Kind, Spec, aws_network_acl, entries, nftables, pf};
+use portcullis::firewall::{self, File, Kind, Spec};
 use portcullis::ir::{Placement, StateMode};
 use portcullis::limits;
 use portcullis::policy::{self, Loader};
@@ -98,14 +99,18 @@ fn listing(kind: Kind, path: &str, text: &str, strict: bool) -> String {
     };
     let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
     let reason = match strict {
-        true => firewall::read(&spec, &[file]).err(),
-        false => firewall::read_listing(&spec, &[file]).err(),
+        true => firewall::read_artifact(&spec, &[file]).err(),
+        false => firewall::read(&spec, &[file]).err(),
     };
     reason.map_or_else(|| "it was read".to_owned(), |error| error.reason)
 }
 
-fn acl(format: entries::aws::Format) -> Kind {
-    Kind::AwsNetworkAcl(aws_network_acl::Options { format, quota: 20, max_entries: None })
+fn acl(format: &'static str) -> Kind {
+    kind("aws-network-acl").with("format", Setting::Word(format))
+}
+
+fn kind(word: &str) -> Kind {
+    Kind::of(word).expect("a kind of the registry")
 }
 
 /// What is said where a limit is reached, by what it is a limit of; its code where there is one.
@@ -154,27 +159,24 @@ fn reached(of: &str) -> (String, Vec<&'static str>) {
             template("{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}")
         }
         "tokens that `define` stands for in nftables" => {
-            let kind = Kind::Nftables(nftables::Options::default());
+            let kind = kind("nftables");
             return listed(listing(kind, "edge.nft", &hostile::doubled("define ", "$", 30), false));
         }
         "words that macros stand for in pf" => {
-            let kind = Kind::Pf(pf::Options::default());
+            let kind = kind("pf");
             return listed(listing(kind, "edge.conf", &hostile::macros(30), false));
         }
         "anchors in anchors of pf" => {
             let text = format!("{}{}", "anchor a {\n".repeat(5_000), "}\n".repeat(5_000));
-            return listed(listing(Kind::Pf(pf::Options::default()), "edge.conf", &text, false));
+            return listed(listing(kind("pf"), "edge.conf", &text, false));
         }
         "nesting in an artifact of AWS" => {
             let text = format!("x {{\n{}\n}}\n", "a = [\n".repeat(50_000));
-            return (
-                listing(acl(entries::aws::Format::Terraform), "edge.tf", &text, true),
-                vec!["not-proven"],
-            );
+            return (listing(acl("terraform"), "edge.tf", &text, true), vec!["not-proven"]);
         }
         "nesting in what AWS's tools list" => {
             let text = format!("{}{}", "[".repeat(120), "]".repeat(120));
-            return listed(listing(acl(entries::aws::Format::Api), "edge.json", &text, false));
+            return listed(listing(acl("api-json"), "edge.json", &text, false));
         }
         "diagnostics of one code" => policy(hostile::faults(40_000)),
         "places of one diagnostic" | "characters of a sentence" => wide(),
@@ -346,14 +348,14 @@ fn nothing_hides_nesting_from_the_reader_of_terraform() {
         ("a = ", "f("),
     ] {
         let text = format!("x \"y\" {{\n{before}{}", again.repeat(200_000 / again.len()));
-        let said = listing(acl(entries::aws::Format::Terraform), "edge.tf", &text, true);
+        let said = listing(acl("terraform"), "edge.tf", &text, true);
         assert!(!said.is_empty() && said != "it was read", "{before}{again}: {said}");
     }
 }
 
 #[test]
 fn nested_listings_have_an_end() {
-    let nft = || Kind::Nftables(nftables::Options::default());
+    let nft = || kind("nftables");
     let rule = |expression: &str| {
         format!(
             "{{\"nftables\":[{{\"rule\":{{\"family\":\"inet\",\"table\":\"t\",\"chain\":\"c\",\"expr\":[{expression}]}}}}]}}"
@@ -377,7 +379,7 @@ fn nested_listings_have_an_end() {
             }
         }
     }
-    for (kind, path) in [(nft(), "edge.nft"), (Kind::Pf(pf::Options::default()), "edge.conf")] {
+    for (kind, path) in [(nft(), "edge.nft"), (kind("pf"), "edge.conf")] {
         for unit in [
             "{",
             "(",

@@ -7,9 +7,7 @@ mod common;
 
 use common::specs;
 use portcullis::command::compile::Intent;
-use portcullis::firewall::{
-    self, File, Header, Kind, Listing, Spec, iptables, pf, render::Templates,
-};
+use portcullis::firewall::{self, File, Header, Kind, Listing, Spec, render::Templates};
 use portcullis::ir::{Hook, Packet, Placement, State, StateMode, Verdict};
 use portcullis::net::protocol;
 use portcullis::proof::Prover;
@@ -18,10 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 fn kinds() -> [(&'static str, Kind); 2] {
-    [
-        ("iptables", Kind::Iptables(iptables::Options::default())),
-        ("pf", Kind::Pf(pf::Options::default())),
-    ]
+    ["iptables", "pf"].map(|word| (word, common::kind(word)))
 }
 
 /// One folder of foreign rules.
@@ -186,7 +181,7 @@ fn foreign_rules_are_read_as_far_as_they_are_understood() {
     assert!(cases.len() >= 14, "only {} cases", cases.len());
     let mut found = Vec::new();
     for case in &cases {
-        match firewall::read_listing(&case.spec, &case.files) {
+        match firewall::read(&case.spec, &case.files) {
             Ok(listing) => found.extend(wrong(case, &listing)),
             Err(error) => found.push(format!("{}: {error:?}", case.name)),
         }
@@ -248,8 +243,7 @@ fn what_is_no_listing_is_refused_with_the_reason() {
             executable: false,
         };
         let files: Vec<_> = files.iter().map(file).collect();
-        let read =
-            firewall::read_listing(&spec(kind, Placement::Host, StateMode::Stateful), &files);
+        let read = firewall::read(&spec(kind, Placement::Host, StateMode::Stateful), &files);
         let said = read.err().map_or_else(|| "nothing".to_owned(), |error| error.reason);
         assert!(said.contains(reason), "`{reason}`, not `{said}`: {files:?}");
     }
@@ -305,7 +299,7 @@ proptest! {
         if stateless {
             spec.state = StateMode::Stateless;
         }
-        if let Ok(listing) = firewall::read_listing(&spec, &files) {
+        if let Ok(listing) = firewall::read(&spec, &files) {
             for line in case.expect.lines().filter(|line| line.contains(" => ")) {
                 let text = line.split(" => ").next().expect("a packet");
                 listing.program.outcomes(&packet(text, &spec.placement));
@@ -326,9 +320,9 @@ proptest! {
         let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
         let mut prover = Prover::new(&policy);
         for spec in specs(&placement, state) {
-            let whole = match &spec.kind {
-                Kind::Pf(_) => true,
-                Kind::Iptables(options) => options.scope == iptables::Scope::Table,
+            let whole = match spec.kind.word() {
+                "pf" => true,
+                "iptables" => spec.kind.settings.word("scope") == "table",
                 _ => false,
             };
             let intent = Intent::of(&policy, &spec, None);
@@ -343,7 +337,7 @@ proptest! {
             if text.contains("\nswap ") {
                 continue;
             }
-            let listing = firewall::read_listing(&spec, &files)
+            let listing = firewall::read(&spec, &files)
                 .map_err(|error| TestCaseError::fail(format!("{}: {error:?} in\n{text}", spec.name)))?;
             prop_assert!(listing.unclear.is_empty(), "{}: {:?} in\n{text}", spec.name, listing.unclear);
             if let Err(failure) = prover.prove_claim(&intent.claim(), &listing.program) {

@@ -9,8 +9,7 @@ mod common;
 
 use common::corpus::{self, Case};
 use portcullis::command::compile::Intent;
-use portcullis::firewall::iptables::Scope;
-use portcullis::firewall::{self, File, Kind, Spec};
+use portcullis::firewall::{self, File, Spec};
 use portcullis::ir::Packet;
 use portcullis::program::Program;
 use portcullis::proof::{Difference, Differs, Failure, Prover};
@@ -159,7 +158,7 @@ fn judge(
             }
             let mut mutant = files.to_vec();
             mutant[index].text.clone_from(&text);
-            match firewall::read(spec, &mutant) {
+            match firewall::read_artifact(spec, &mutant) {
                 Err(_) => tally.refused += 1,
                 Ok(program) => {
                     one(case, spec, &program, prover, packets, &text, &mut tally);
@@ -182,14 +181,14 @@ fn listed(
     text: &str,
 ) -> bool {
     let mut files = files.to_vec();
-    if let Kind::Iptables(options) = &spec.kind {
+    if spec.kind.word() == "iptables" {
         // Chains of one's own are hooked in by the script, which is no listing.
-        if options.scope == Scope::Chains {
+        if spec.kind.settings.word("scope") == "chains" {
             return false;
         }
         files.retain(|file| !file.executable);
     }
-    let Ok(listing) = firewall::read_listing(spec, &files) else { return false };
+    let Ok(listing) = firewall::read(spec, &files) else { return false };
     let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
     let mut differences =
         |program: &Program| prover.differences(&intent.claim(), program, 4).expect("small");

@@ -1,7 +1,7 @@
 //! What the front end reads: the tree, its places, libraries, and the JSON Schema.
 
 use portcullis::diag::{self, Diags, Format};
-use portcullis::firewall::Kind;
+
 use portcullis::ir::{Action, Baseline, Direction};
 use portcullis::net::PortSet;
 use portcullis::policy::ast::{NetworkExpr, Policy, ServiceExpr};
@@ -89,7 +89,8 @@ fn the_example_is_read_whole() {
     assert_eq!(ssh.log.as_ref().expect("a log").prefix, "ssh: ");
     assert_eq!(policy.tests.len(), 2);
     assert_eq!(policy.targets.len(), 2);
-    assert!(matches!(&policy.targets[1].spec.kind, Kind::Iptables(o) if o.ipset));
+    let kind = &policy.targets[1].spec.kind;
+    assert!(kind.word() == "iptables" && kind.settings.flag("ipset"));
     let NetworkExpr::File { set, .. } = &policy.networks["partners"].is else { panic!() };
     assert!(set.contains("2001:db8:f::1".parse().expect("an address")));
 }

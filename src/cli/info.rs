@@ -9,8 +9,8 @@ use crate::near::nearest;
 /// Lists the kinds of firewall and what each can say.
 pub(super) fn targets(global: &Global) -> u8 {
     match global.format {
-        Format::Json => print_json(&serde_json::json!(caps::all())),
-        _ => print(&caps::all().map(caps::Caps::text).concat()),
+        Format::Json => print_json(&caps::json()),
+        _ => print(&caps::text()),
     }
 }
 

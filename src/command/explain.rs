@@ -70,7 +70,7 @@ pub fn explain(
     let targets = policy.targets.iter().zip(&artifacts).filter_map(|(target, artifact)| {
         let packet = query.at(&target.spec.placement, target.spec.state);
         // The artifact was read and proven a moment ago.
-        let program = firewall::read(&target.spec, &artifact.files).ok()?;
+        let program = firewall::read_artifact(&target.spec, &artifact.files).ok()?;
         let (verdict, place) = program.decide(&packet);
         let line = place.and_then(|place| line(&artifact.files, place));
         Some(TargetExplanation { target: artifact.target.clone(), verdict, line })

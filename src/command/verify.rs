@@ -217,13 +217,13 @@ pub(crate) fn done(listing: &Listing, packet: &Packet) -> Vec<Done> {
 /// Reads files strictly, as artifacts of this program, or else as a listing; gives both reasons when
 /// neither can be done.
 pub(crate) fn read(spec: &Spec, files: &[File]) -> Result<Listing, (ReadError, ReadError)> {
-    let strict = match firewall::read(spec, files) {
+    let strict = match firewall::read_artifact(spec, files) {
         Ok(program) => {
             return Ok(Listing { program, files: files.to_vec(), unclear: Vec::new() });
         }
         Err(error) => error,
     };
-    firewall::read_listing(spec, files).map_err(|error| (error, strict))
+    firewall::read(spec, files).map_err(|error| (error, strict))
 }
 
 fn not_read(

@@ -1,6 +1,7 @@
 //! What each kind of target can say, as data: printed by `portcullis targets` and by the docs.
 
-use super::{aws_network_acl, aws_security_group, iptables, nftables, pf};
+use super::options::OptionSpec;
+use super::{Firewall, REGISTRY};
 
 /// What a kind of target can say, and its limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
@@ -13,6 +14,8 @@ pub struct Caps {
     pub floor: &'static str,
     /// Which rule decides when several match.
     pub order: Order,
+    /// Whether it writes a folder of files, not one file.
+    pub folder: bool,
     /// What enforces the default of a direction.
     pub default: &'static str,
     /// How it refuses: the actions that it has beside `allow`, and how each is said.
@@ -59,6 +62,19 @@ pub struct Limit {
 }
 
 impl Caps {
+    /// Tells whether it can stand between networks.
+    pub fn has_gateways(&self) -> bool {
+        self.placements.contains(&"gateway")
+    }
+
+    /// Returns the one mode of connection tracking that it has, where a policy has no choice.
+    pub fn only_state(&self) -> Option<&'static str> {
+        match self.state {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
     /// Returns each property and what is to be said of it, one sentence or list item a line.
     fn properties(&self) -> Vec<(&'static str, Vec<String>)> {
         let one = |text: &str| vec![text.to_owned()];
@@ -85,45 +101,66 @@ impl Caps {
             ("differences", self.differences.iter().map(|d| (*d).to_owned()).collect()),
         ]
     }
+}
 
-    /// Writes them for a terminal.
-    pub fn text(&self) -> String {
-        let mut text = format!("{}\n", self.kind);
-        for (name, lines) in self.properties() {
-            for (index, line) in lines.iter().enumerate() {
-                text += &format!("  {:<15}{line}\n", if index == 0 { name } else { "" });
-            }
-        }
-        text
-    }
+/// Returns each property and what is to be said of it, the options among them.
+fn properties(firewall: &dyn Firewall) -> Vec<(&'static str, Vec<String>)> {
+    let mut properties = firewall.caps().properties();
+    let options = firewall.options().iter().map(OptionSpec::line).collect();
+    properties.insert(1, ("options", options));
+    properties
+}
 
-    /// Writes them as a section of the documentation.
-    fn markdown(&self) -> String {
-        let mut text = format!("\n## {}\n\n| | |\n|---|---|\n", self.kind);
-        for (name, lines) in self.properties().iter().filter(|(_, lines)| !lines.is_empty()) {
-            text += &format!("| {name} | {} |\n", lines.join("<br>"));
+/// Writes a kind for a terminal.
+fn described(firewall: &dyn Firewall) -> String {
+    let mut text = format!("{}\n", firewall.caps().kind);
+    for (name, lines) in properties(firewall) {
+        for (index, line) in lines.iter().enumerate() {
+            text += &format!("  {:<15}{line}\n", if index == 0 { name } else { "" });
         }
-        text
     }
+    text
+}
+
+/// Writes a kind as a section of the documentation.
+fn markdown(firewall: &dyn Firewall) -> String {
+    let mut text = format!("\n## {}\n\n| | |\n|---|---|\n", firewall.caps().kind);
+    for (name, lines) in properties(firewall).iter().filter(|(_, lines)| !lines.is_empty()) {
+        text += &format!("| {name} | {} |\n", lines.join("<br>"));
+    }
+    text
 }
 
 /// Writes docs/targets.md.
 pub fn document() -> String {
-    let sections = all().map(Caps::markdown).concat();
+    let sections: String = REGISTRY.iter().map(|firewall| markdown(*firewall)).collect();
     format!(
         "# Targets\n\nThis page is made from the same data that `portcullis targets` prints.\n{sections}"
     )
 }
 
-/// Returns every kind's capabilities, in the order of the documentation.
-pub fn all() -> [&'static Caps; 5] {
-    [
-        &nftables::caps::CAPS,
-        &iptables::caps::CAPS,
-        &pf::caps::CAPS,
-        &aws_security_group::caps::CAPS,
-        &aws_network_acl::caps::CAPS,
-    ]
+/// Writes what all kinds can say, for a terminal.
+pub fn text() -> String {
+    REGISTRY.iter().map(|firewall| described(*firewall)).collect()
+}
+
+/// Returns what all kinds can say, for programs.
+pub fn json() -> serde_json::Value {
+    let one = |firewall: &&dyn Firewall| {
+        let mut value = serde_json::json!(firewall.caps());
+        let options = firewall.options().iter().map(|option| {
+            serde_json::json!({
+                "key": option.key,
+                "values": option.values.to_string(),
+                "default": option.default.map(|default| default.to_string()),
+                "required": option.required,
+                "help": option.help,
+            })
+        });
+        value["options"] = options.collect();
+        value
+    };
+    REGISTRY.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -132,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_kind_says_something_about_everything() {
-        for caps in all() {
+        for caps in REGISTRY.iter().map(|firewall| firewall.caps()) {
             let json = serde_json::to_value(caps).expect("plain data");
             for (key, value) in json.as_object().expect("a struct") {
                 let empty =
@@ -140,7 +177,8 @@ mod tests {
                 assert!(!empty || key == "differences", "{}: `{key}` is empty", caps.kind);
             }
         }
-        let kinds: std::collections::BTreeSet<_> = all().iter().map(|caps| caps.kind).collect();
-        assert_eq!(kinds.len(), all().len(), "two targets have one name");
+        let kinds = REGISTRY.iter().map(|firewall| firewall.caps().kind);
+        let kinds: std::collections::BTreeSet<_> = kinds.collect();
+        assert_eq!(kinds.len(), REGISTRY.len(), "two targets have one name");
     }
 }

@@ -1,37 +1,223 @@
-//! Targets: each is data (what it can say), a plan (its own words), a layout and a reader.
+//! Firewalls: a folder for each kind, and what all of them share.
 //!
-//! This room may not know YAML or policies: it plans from [`Filter`] and reads into [`Program`].
+//! A kind is data (what it can say, its options), a plan (from [`Filter`] to its own words), a layout and a
+//! reader (into [`Program`]). Whatever goes over kinds goes over [`REGISTRY`]: a new one is a folder and a
+//! line there. This room may not know YAML or policies.
 
-pub mod aws_network_acl;
-pub mod aws_security_group;
+mod aws_network_acl;
+mod aws_security_group;
 pub mod caps;
-pub mod entries;
-pub mod iptables;
+mod entries;
+mod iptables;
 mod lines;
-pub mod nftables;
-pub mod pf;
+mod nftables;
+pub mod options;
+mod pf;
 pub mod render;
 mod services;
-
-/// The limits of the readers.
-pub(crate) mod limits {
-    pub(crate) use super::entries::document::{DEEPEST as DOCUMENT, LISTED as JSON};
-    pub(crate) use super::nftables::live::MOST as DEFINED;
-    pub(crate) use super::pf::live::{DEEPEST as ANCHORS, MOST as MACROS};
-}
 
 use crate::diag::Code;
 use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Hook, Origin, Placement, StateMode, Verdict};
 use crate::net::IpSet;
-use crate::program::Program;
-use crate::program::{Base, Chain, Clause, Field, Match, Place, Then};
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
+use caps::Caps;
+use options::{OptionSpec, Setting, Settings, Values};
 
-/// Returns the conjunction of the packets at a hook.
-pub(crate) fn at_hook(hook: Hook) -> Match {
-    let at = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
-    let at = u32::try_from(at).unwrap_or_default();
-    Match::Field(Field::Hook, vec![(at, at)])
+/// Every kind of firewall, in the order of the documentation.
+pub const REGISTRY: &[&dyn Firewall] = &[
+    &nftables::Nftables,
+    &iptables::Iptables,
+    &pf::Pf,
+    &aws_security_group::SecurityGroup,
+    &aws_network_acl::NetworkAcl,
+];
+
+/// A kind of firewall.
+pub trait Firewall: Sync {
+    /// What it can say.
+    fn caps(&self) -> &'static Caps;
+
+    /// The options that its targets have beside what all targets have.
+    fn options(&self) -> &'static [OptionSpec];
+
+    /// Returns the option that is at fault where several do not go together by their numbers, and why.
+    fn refuses(&self, _: &Settings) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// Its templates, by file name.
+    fn templates(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Returns what it can look at in a packet; `members` are the addresses behind it, where the policy says
+    /// them.
+    fn sight(&self, members: Option<&IpSet>) -> Sight;
+
+    /// Returns the packets that never come to this firewall, as conjunctions: nothing is claimed of them.
+    /// Only what the vendor documents, and other addresses than the members' own.
+    fn exempt(&self, spec: &Spec, members: Option<&IpSet>) -> Vec<Vec<Match>>;
+
+    /// Plans and renders the files.
+    ///
+    /// # Errors
+    /// Every fault: what it cannot say, and a template that does not render.
+    fn generate(
+        &self,
+        filter: &Filter,
+        spec: &Spec,
+        header: &Header,
+        templates: &render::Templates,
+    ) -> Result<Vec<File>, Vec<Fault>>;
+
+    /// Reads finished files back, and refuses what this program would not have written; shares nothing with
+    /// what rendered them.
+    ///
+    /// # Errors
+    /// The first place that is not understood.
+    fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError>;
+
+    /// Reads what a running firewall lists of itself, or rules that somebody else wrote: whatever its own
+    /// tools print. Only what cannot be read at all is an error.
+    ///
+    /// # Errors
+    /// The first place that is not the format, or a part without which nothing can be said.
+    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError>;
+}
+
+/// A kind of firewall with its options.
+#[derive(Clone)]
+pub struct Kind {
+    firewall: &'static dyn Firewall,
+    /// The options' values.
+    pub settings: Settings,
+}
+
+impl Kind {
+    /// Returns a kind of the registry by its word, with the options' defaults.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::all().find(|kind| kind.word() == word)
+    }
+
+    /// Returns every kind, with the options' defaults.
+    pub fn all() -> impl Iterator<Item = Self> {
+        REGISTRY.iter().map(|firewall| Kind {
+            firewall: *firewall,
+            settings: Settings::defaults(firewall.options()),
+        })
+    }
+
+    /// Returns the words of all kinds.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        REGISTRY.iter().map(|firewall| firewall.caps().kind)
+    }
+
+    /// Returns every kind with every choice of its flags and words; numbers as they are unless said.
+    pub fn variants() -> Vec<Self> {
+        Kind::all().flat_map(|kind| kind.choices()).collect()
+    }
+
+    fn choices(self) -> Vec<Self> {
+        let mut kinds = vec![self.clone()];
+        for option in self.options().iter().filter(|option| option.ties.is_empty()) {
+            let settings: Vec<_> = match option.values {
+                Values::Flag => [false, true].map(Setting::Flag).to_vec(),
+                Values::Words(_) | Values::Format(_) => {
+                    option.values.words().into_iter().map(Setting::Word).collect()
+                }
+                _ => continue,
+            };
+            let each =
+                |kind: Kind| settings.iter().map(move |one| kind.clone().with(option.key, *one));
+            kinds = kinds.into_iter().flat_map(each).collect();
+        }
+        kinds
+    }
+
+    /// Returns the words of its choices, to tell its variants apart.
+    pub fn title(&self) -> String {
+        let words = self.options().iter().filter_map(|option| match option.values {
+            Values::Flag if self.settings.flag(option.key) => Some(option.key),
+            Values::Words(_) | Values::Format(_) => Some(self.settings.word(option.key)),
+            _ => None,
+        });
+        let mut title = vec![self.word()];
+        title.extend(words);
+        title.join(" ")
+    }
+
+    /// Returns its options.
+    pub fn options(&self) -> &'static [OptionSpec] {
+        self.firewall.options()
+    }
+
+    /// Returns the keys of a target that not every kind has.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let placement = self.caps().has_gateways().then_some("placement");
+        self.options().iter().map(|option| option.key).chain(placement)
+    }
+
+    /// Tells whether a target of this kind may have a key that not every kind has.
+    pub fn has(&self, key: &str) -> bool {
+        self.keys().any(|known| known == key)
+    }
+
+    /// Returns the kind with another value of an option.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, setting: Setting) -> Self {
+        self.settings.set(key, setting);
+        self
+    }
+
+    /// Returns what it can say.
+    pub fn caps(&self) -> &'static Caps {
+        self.firewall.caps()
+    }
+
+    /// Returns the word that policies use.
+    pub fn word(&self) -> &'static str {
+        self.caps().kind
+    }
+
+    /// Returns what it can look at in a packet.
+    pub fn sight(&self, members: Option<&IpSet>) -> Sight {
+        self.firewall.sight(members)
+    }
+
+    /// Returns the endings of which the output must have one; none when any will do.
+    pub fn endings(&self) -> &'static [&'static str] {
+        let ending = |one: &OptionSpec| match one.values {
+            Values::Format(formats) => {
+                let word = self.settings.word(one.key);
+                formats.iter().find(|(known, _)| *known == word).map(|(_, endings)| *endings)
+            }
+            _ => None,
+        };
+        self.firewall.options().iter().find_map(ending).unwrap_or_default()
+    }
+
+    /// Returns to how many prefixes a rule's addresses may be made to grow, where the policy asks for it.
+    pub fn max_entries(&self) -> Option<usize> {
+        self.settings.number("max-entries").map(usize::from)
+    }
+
+    /// Returns the option that is at fault where several do not go together by their numbers, and why.
+    pub fn refuses(&self) -> Option<(&'static str, String)> {
+        self.firewall.refuses(&self.settings)
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.word() == other.word() && self.settings == other.settings
+    }
+}
+
+impl Eq for Kind {}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct(self.word()).field("settings", &self.settings).finish()
+    }
 }
 
 /// One artifact that a policy asks for.
@@ -49,71 +235,10 @@ pub struct Spec {
     pub output: String,
 }
 
-/// A kind of firewall.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// nftables: one file for `nft -f`.
-    Nftables(nftables::Options),
-    /// iptables and ip6tables: a folder with files for their `-restore` commands.
-    Iptables(iptables::Options),
-    /// pf: one file for `pfctl`.
-    Pf(pf::Options),
-    /// An AWS network ACL: one file.
-    AwsNetworkAcl(aws_network_acl::Options),
-    /// AWS security groups: one file.
-    AwsSecurityGroup(aws_security_group::Options),
-}
-
-impl Kind {
-    /// Returns the word that policies use.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Kind::Nftables(_) => "nftables",
-            Kind::Iptables(_) => "iptables",
-            Kind::Pf(_) => "pf",
-            Kind::AwsNetworkAcl(_) => "aws-network-acl",
-            Kind::AwsSecurityGroup(_) => "aws-security-group",
-        }
-    }
-
-    /// Returns the endings of which the output must have one; none when any will do.
-    pub fn endings(&self) -> &'static [&'static str] {
-        match self {
-            Kind::Nftables(_) | Kind::Iptables(_) | Kind::Pf(_) => &[],
-            Kind::AwsNetworkAcl(options) => options.format.endings(),
-            Kind::AwsSecurityGroup(options) => options.format.endings(),
-        }
-    }
-
-    /// Returns what this kind of firewall can look at; `members` are the addresses behind it, where it does
-    /// not look at them.
-    pub fn sight(&self, members: Option<&IpSet>) -> Sight {
-        match self {
-            Kind::Nftables(_) | Kind::Iptables(_) => Sight::FULL,
-            Kind::Pf(_) => pf::SIGHT,
-            Kind::AwsNetworkAcl(_) | Kind::AwsSecurityGroup(_) => entries::aws::sight(members),
-        }
-    }
-
-    /// Returns to how many prefixes a rule's addresses may be made to grow, where the policy asks for it.
-    pub fn max_entries(&self) -> Option<usize> {
-        match self {
-            Kind::Nftables(_) | Kind::Iptables(_) | Kind::Pf(_) => None,
-            Kind::AwsNetworkAcl(options) => options.max_entries.map(usize::from),
-            Kind::AwsSecurityGroup(options) => options.max_entries.map(usize::from),
-        }
-    }
-}
-
 impl Spec {
-    /// Returns the packets that never come to this firewall, as conjunctions: nothing is claimed of them.
-    /// Only what the vendor documents, and other addresses than the members' own.
-    pub fn unseen(&self, members: Option<&IpSet>) -> Vec<Vec<Match>> {
-        match &self.kind {
-            Kind::Nftables(_) | Kind::Iptables(_) => Vec::new(),
-            Kind::Pf(_) => pf::unseen(&self.placement),
-            Kind::AwsNetworkAcl(_) | Kind::AwsSecurityGroup(_) => entries::aws::unseen(members),
-        }
+    /// Returns the packets that never come to this firewall.
+    pub fn exempt(&self, members: Option<&IpSet>) -> Vec<Vec<Match>> {
+        self.kind.firewall.exempt(self, members)
     }
 }
 
@@ -205,44 +330,35 @@ pub fn generate(
     header: &Header,
     templates: &render::Templates,
 ) -> Result<Vec<File>, Vec<Fault>> {
-    match &spec.kind {
-        Kind::Nftables(options) => nftables::generate(filter, spec, options, header, templates),
-        Kind::Iptables(options) => iptables::generate(filter, spec, options, header, templates),
-        Kind::Pf(options) => pf::generate(filter, spec, options, header, templates),
-        Kind::AwsNetworkAcl(options) => {
-            aws_network_acl::generate(filter, spec, options, header, templates)
-        }
-        Kind::AwsSecurityGroup(options) => {
-            aws_security_group::generate(filter, spec, options, header, templates)
-        }
-    }
+    spec.kind.firewall.generate(filter, spec, header, templates)
 }
 
-/// Reads a target's finished files back; shares nothing with what rendered them.
+/// Reads a target's finished files back, and refuses what this program would not have written.
 ///
 /// # Errors
 /// The first place that is not understood.
-pub fn read(spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
-    match &spec.kind {
-        Kind::Nftables(_) => nftables::read(&spec.placement, files),
-        Kind::Iptables(options) => iptables::read(&spec.placement, options, files),
-        Kind::Pf(_) => pf::read(&spec.placement, spec.state, files),
-        Kind::AwsNetworkAcl(options) => aws_network_acl::read(options, files),
-        Kind::AwsSecurityGroup(options) => aws_security_group::read(options, files),
-    }
+pub fn read_artifact(spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
+    spec.kind.firewall.read_artifact(spec, files)
 }
 
-/// Reads what a running firewall lists of itself, or rules that somebody else wrote: whatever its own tools
-/// print. Only what cannot be read at all is an error.
+/// Reads what a running firewall lists of itself, or rules that somebody else wrote.
 ///
 /// # Errors
 /// The first place that is not the format, or a part without which nothing can be said.
-pub fn read_listing(spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-    match &spec.kind {
-        Kind::Nftables(_) => nftables::live::read(&spec.placement, files),
-        Kind::Iptables(_) => iptables::live::read(&spec.placement, files),
-        Kind::Pf(_) => pf::live::read(&spec.placement, spec.state, files),
-        Kind::AwsNetworkAcl(_) => aws_network_acl::live::read(files),
-        Kind::AwsSecurityGroup(_) => aws_security_group::live::read(files),
-    }
+pub fn read(spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+    spec.kind.firewall.read(spec, files)
+}
+
+/// The limits of the readers.
+pub(crate) mod limits {
+    pub(crate) use super::entries::document::{DEEPEST as DOCUMENT, LISTED as JSON};
+    pub(crate) use super::nftables::live::MOST as DEFINED;
+    pub(crate) use super::pf::live::{DEEPEST as ANCHORS, MOST as MACROS};
+}
+
+/// Returns the conjunction of the packets at a hook.
+pub(crate) fn at_hook(hook: Hook) -> Match {
+    let at = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
+    let at = u32::try_from(at).unwrap_or_default();
+    Match::Field(Field::Hook, vec![(at, at)])
 }

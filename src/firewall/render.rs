@@ -1,7 +1,7 @@
 //! The one template environment: strict, and every string checked against the target's safe alphabet.
 
-use super::Fault;
 use super::lines::Texts;
+use super::{Fault, REGISTRY};
 use crate::diag::Code;
 use crate::timing::phase;
 use minijinja::syntax::SyntaxConfig;
@@ -11,25 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The templates that are built in, by file name.
-const BUILTIN: &[(&str, &str)] = &[
-    ("nftables.nft.j2", include_str!("../../templates/nftables.nft.j2")),
-    ("iptables.rules.j2", include_str!("../../templates/iptables.rules.j2")),
-    ("ipset.conf.j2", include_str!("../../templates/ipset.conf.j2")),
-    ("iptables-apply.sh.j2", include_str!("../../templates/iptables-apply.sh.j2")),
-    ("pf.conf.j2", include_str!("../../templates/pf.conf.j2")),
-    ("aws-security-group.tf.j2", include_str!("../../templates/aws-security-group.tf.j2")),
-    (
-        "aws-security-group.tf.json.j2",
-        include_str!("../../templates/aws-security-group.tf.json.j2"),
-    ),
-    ("aws-security-group.yaml.j2", include_str!("../../templates/aws-security-group.yaml.j2")),
-    ("aws-security-group.json.j2", include_str!("../../templates/aws-security-group.json.j2")),
-    ("aws-network-acl.tf.j2", include_str!("../../templates/aws-network-acl.tf.j2")),
-    ("aws-network-acl.tf.json.j2", include_str!("../../templates/aws-network-acl.tf.json.j2")),
-    ("aws-network-acl.yaml.j2", include_str!("../../templates/aws-network-acl.yaml.j2")),
-    ("aws-network-acl.json.j2", include_str!("../../templates/aws-network-acl.json.j2")),
-];
+/// Returns the templates that are built in, by file name.
+fn builtin() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REGISTRY.iter().flat_map(|firewall| firewall.templates()).copied()
+}
 
 /// The most bytes of a file that is written: what is larger no firewall loads in a sensible time.
 pub const LARGEST: usize = 64 << 20;
@@ -62,8 +47,8 @@ impl Templates {
     /// # Errors
     /// When no template has that name; gives the names that exist.
     pub fn replace(&mut self, name: &str, text: String) -> Result<(), Vec<&'static str>> {
-        if !BUILTIN.iter().any(|(known, _)| *known == name) {
-            return Err(BUILTIN.iter().map(|(known, _)| *known).collect());
+        if !builtin().any(|(known, _)| known == name) {
+            return Err(builtin().map(|(known, _)| known).collect());
         }
         self.overrides.insert(name.to_owned(), text);
         Ok(())
@@ -85,7 +70,7 @@ impl Templates {
         let rendered = phase("  render", || match self.overrides.get(name) {
             Some(text) => self.render_apart(name, text, safe, plan),
             None => {
-                let builtin = BUILTIN.iter().find(|(known, _)| *known == name);
+                let builtin = builtin().find(|(known, _)| *known == name);
                 let missing = || Error::new(ErrorKind::TemplateNotFound, name.to_owned());
                 let (_, text) = builtin.ok_or_else(missing)?;
                 Ok(render(name, text, safe, plan, None)?.0)

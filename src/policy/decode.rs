@@ -3,6 +3,7 @@
 mod checks;
 mod expect;
 mod network;
+mod options;
 mod rule;
 mod service;
 mod target;

@@ -131,12 +131,22 @@ pub(super) fn require(node: Node<'_>, what: &str, keys: &[&str], diags: &mut Dia
 }
 
 /// Decodes one item.
-///
-/// Each fault is said at its own place; what is at fault is then left out, and the rest decoded, so that
-/// one item can have several. `None` only when nothing is left.
 pub(super) fn shape<T: DeserializeOwned>(
     node: Node<'_>,
     what: &str,
+    diags: &mut Diags,
+) -> Option<T> {
+    shape_of(node, what, &[], diags)
+}
+
+/// Decodes one item without the keys that somebody else reads.
+///
+/// Each fault is said at its own place; what is at fault is then left out, and the rest decoded, so that
+/// one item can have several. `None` only when nothing is left.
+pub(super) fn shape_of<T: DeserializeOwned>(
+    node: Node<'_>,
+    what: &str,
+    others: &[&str],
     diags: &mut Diags,
 ) -> Option<T> {
     if !node.value.is_mapping() {
@@ -149,6 +159,9 @@ pub(super) fn shape<T: DeserializeOwned>(
         return Some(item);
     }
     let mut repaired = node.value.clone();
+    if let Some(map) = repaired.as_mapping_mut() {
+        map.retain(|key, _| !key.as_str().is_some_and(|key| others.contains(&key)));
+    }
     // One turn for each fault, and there cannot be more faults than values.
     for _ in 0..1000 {
         match serde_path_to_error::deserialize::<_, T>(&repaired) {
@@ -156,7 +169,7 @@ pub(super) fn shape<T: DeserializeOwned>(
             Err(error) => {
                 let path = segments(error.path());
                 let reason = error.inner().to_string();
-                diags.push(fault(node, &path, &reason));
+                diags.push(fault(node, &path, &reason, others));
                 if !leave_out(&mut repaired, &path, &reason) {
                     return None;
                 }
@@ -185,10 +198,10 @@ fn unknown_field(reason: &str) -> Option<(&str, Vec<&str>)> {
     Some((key, known))
 }
 
-fn fault(node: Node<'_>, path: &[Segment], reason: &str) -> Diagnostic {
+fn fault(node: Node<'_>, path: &[Segment], reason: &str, others: &[&str]) -> Diagnostic {
     let at = node.spans.find(node.at, path);
     if let Some((key, known)) = unknown_field(reason) {
-        return unknown_key(node.spans.key(at), key, &known);
+        return unknown_key(node.spans.key(at), key, &[&known, others].concat());
     }
     let value = path.iter().try_fold(node.value, |value, segment| match segment {
         Segment::Key(key) => value.get(key),

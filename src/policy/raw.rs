@@ -404,7 +404,7 @@ pub(crate) struct TestFile {
 #[schemars(transform = super::schema::options_by_kind)]
 pub(crate) struct Target {
     /// Which firewall.
-    #[schemars(required, extend("enum" = ["nftables", "iptables", "pf", "aws-security-group", "aws-network-acl"]))]
+    #[schemars(required, extend("enum" = crate::firewall::Kind::words().collect::<Vec<_>>()))]
     pub(crate) kind: Option<String>,
     /// Where it stands: on the machine itself (`host`, unless said) or between networks.
     #[schemars(extend("enum" = ["host", "gateway"]))]
@@ -421,47 +421,6 @@ pub(crate) struct Target {
     /// Where it is written.
     #[schemars(required)]
     pub(crate) output: Option<Output>,
-    /// nftables: whether each rule counts packets and bytes.
-    pub(crate) counters: Option<bool>,
-    /// iptables: whether large address sets become ipsets.
-    pub(crate) ipset: Option<bool>,
-    /// iptables: own `chains` beside other rules (unless said), or the whole `table`.
-    #[schemars(extend("enum" = ["chains", "table"]))]
-    pub(crate) scope: Option<String>,
-    /// pf: whose pf it is for; what both understand, unless said.
-    #[schemars(extend("enum" = ["common", "openbsd", "freebsd"]))]
-    pub(crate) dialect: Option<String>,
-    /// AWS: what the file is written in.
-    #[schemars(extend("enum" = ["terraform", "terraform-json", "cloudformation", "ip-permissions", "api-json"]))]
-    pub(crate) format: Option<String>,
-    /// AWS: the addresses of the machines behind it, which it does not look at.
-    #[expect(dead_code, reason = "decoded by key")]
-    pub(crate) members: Option<Later<Network>>,
-    /// AWS: how many rules or entries a direction and family may have (60 a security group; 20 a network
-    /// ACL, the default deny included).
-    #[schemars(range(min = 1, max = 1000))]
-    pub(crate) quota: Option<u32>,
-    /// aws-security-group: over how many groups the rules may be spread; `auto` is five.
-    pub(crate) groups: Option<Groups>,
-    /// aws-security-group: with more prefixes than this a service's addresses become customer-managed prefix
-    /// lists.
-    #[schemars(range(min = 1, max = 1000))]
-    pub(crate) prefix_lists: Option<u32>,
-    /// AWS: to how many prefixes a family the addresses of a rule grow when they have more; with `widen: true`.
-    #[schemars(range(min = 1, max = 1000))]
-    pub(crate) max_entries: Option<u32>,
-    /// AWS: that more may be let in than the policy says, so that addresses fit into `max-entries`.
-    pub(crate) widen: Option<bool>,
-}
-
-/// A number of security groups, or `auto`.
-#[derive(serde::Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum Groups {
-    /// So many.
-    Number(#[schemars(range(min = 1, max = 16))] u32),
-    /// As many as an interface has unless AWS raised it.
-    Word(#[schemars(extend("enum" = ["auto"]))] String),
 }
 
 /// Text or several texts by key.

@@ -4,9 +4,8 @@
 
 pub mod corpus;
 
-use portcullis::firewall::{
-    Kind, Spec, aws_network_acl, aws_security_group, entries, iptables, nftables, pf,
-};
+use portcullis::firewall::options::Setting;
+use portcullis::firewall::{Kind, Spec};
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
 use portcullis::ir::{
     Action, Baseline, Direction, Hook, L4, Log, Origin, OriginKind, Packet, Placement, RateLimit,
@@ -349,56 +348,47 @@ impl Edges {
     }
 }
 
-/// Every target with every set of options, at one place.
+/// Every kind of firewall with every choice of its options, where it can stand there and track so; cloud
+/// lists have all the room that there may be.
 pub fn specs(placement: &Placement, state: StateMode) -> Vec<Spec> {
-    let spec = |name: &str, kind, output: &str| Spec {
-        name: name.to_owned(),
-        kind,
+    let can = |kind: &Kind| {
+        let caps = kind.caps();
+        let here = *placement == Placement::Host || caps.has_gateways();
+        here && caps.state.contains(&state.word())
+    };
+    let spec = |kind: Kind| Spec {
+        name: kind.title(),
+        output: output(&kind),
+        kind: roomy(kind),
         placement: placement.clone(),
         state,
-        output: output.to_owned(),
     };
-    let iptables = |ipset, scope| Kind::Iptables(iptables::Options { ipset, scope });
-    let mut specs = vec![
-        spec("nftables", Kind::Nftables(nftables::Options { counters: false }), "edge.nft"),
-        spec("nftables-counters", Kind::Nftables(nftables::Options { counters: true }), "edge.nft"),
-        spec("iptables", iptables(false, iptables::Scope::Chains), "iptables/"),
-        spec("iptables-table", iptables(false, iptables::Scope::Table), "iptables/"),
-        spec("iptables-ipset", iptables(true, iptables::Scope::Chains), "iptables/"),
-        spec("iptables-ipset-table", iptables(true, iptables::Scope::Table), "iptables/"),
-    ];
-    for dialect in [pf::Dialect::Common, pf::Dialect::OpenBsd, pf::Dialect::FreeBsd] {
-        let kind = Kind::Pf(pf::Options { dialect });
-        specs.push(spec(&format!("pf {dialect:?}"), kind, "pf.conf"));
-    }
-    for format in FORMATS {
-        if (placement, state) == (&Placement::Host, StateMode::Stateful) {
-            let options = aws_security_group::Options {
-                format,
-                quota: 60,
-                groups: 5,
-                prefix_lists: Some(4),
-                max_entries: None,
-            };
-            let kind = Kind::AwsSecurityGroup(options);
-            specs.push(spec(&format!("aws-security-group {format:?}"), kind, "group"));
-        }
-        if (placement, state) == (&Placement::Host, StateMode::Stateless) {
-            let kind = Kind::AwsNetworkAcl(aws_network_acl::Options {
-                format,
-                quota: 40,
-                max_entries: None,
-            });
-            specs.push(spec(&format!("aws-network-acl {format:?}"), kind, "acl"));
-        }
-    }
-    specs
+    Kind::variants().into_iter().filter(can).map(spec).collect()
 }
 
-/// Every format of AWS.
-pub const FORMATS: [entries::aws::Format; 4] = [
-    entries::aws::Format::Terraform,
-    entries::aws::Format::TerraformJson,
-    entries::aws::Format::CloudFormation,
-    entries::aws::Format::Api,
-];
+/// A place for an artifact of a kind.
+pub fn output(kind: &Kind) -> String {
+    if kind.caps().folder {
+        return format!("{}/", kind.word());
+    }
+    format!("edge{}", kind.endings().first().unwrap_or(&""))
+}
+
+/// The kind with as much room as its options can give.
+pub fn roomy(mut kind: Kind) -> Kind {
+    for (key, number) in [
+        ("quota", if kind.word() == "aws-network-acl" { 40 } else { 60 }),
+        ("groups", 5),
+        ("prefix-lists", 4),
+    ] {
+        if kind.has(key) {
+            kind.settings.set(key, Setting::Number(number));
+        }
+    }
+    kind
+}
+
+/// A kind by its word, with its defaults.
+pub fn kind(word: &str) -> Kind {
+    Kind::of(word).expect("a kind of the registry")
+}

@@ -1,8 +1,8 @@
 //! Loads artifacts as their users do: checked first, then for real, then once more.
 
 use crate::bench::{run, try_run};
-use portcullis::firewall::iptables::{self, Scope};
-use portcullis::firewall::{self, File, Kind, Spec, nftables};
+use portcullis::firewall::options::Setting;
+use portcullis::firewall::{self, File, Kind, Spec};
 use portcullis::ir::flow::RuleSet;
 use portcullis::ir::{Placement, StateMode};
 use portcullis::proof::Prover;
@@ -11,13 +11,14 @@ use std::path::Path;
 
 /// The kinds of artifact, with a name for each.
 pub fn kinds() -> [(&'static str, Kind); 5] {
-    let iptables = |ipset, scope| Kind::Iptables(iptables::Options { ipset, scope });
+    let kind = |word| Kind::of(word).expect("a kind of the registry");
+    let flag = |key, kind: Kind| kind.with(key, Setting::Flag(true));
     [
-        ("nft", Kind::Nftables(nftables::Options::default())),
-        ("nft-counters", Kind::Nftables(nftables::Options { counters: true })),
-        ("iptables", iptables(false, Scope::Chains)),
-        ("iptables-table", iptables(false, Scope::Table)),
-        ("ipset", iptables(true, Scope::Chains)),
+        ("nft", kind("nftables")),
+        ("nft-counters", flag("counters", kind("nftables"))),
+        ("iptables", kind("iptables")),
+        ("iptables-table", kind("iptables").with("scope", Setting::Word("table"))),
+        ("ipset", flag("ipset", kind("iptables"))),
     ]
 }
 
@@ -27,7 +28,7 @@ const FOREIGN: &str = "table inet foreign { chain forward { type filter hook for
 
 /// Tells whether a Linux kernel runs this kind of artifact.
 pub fn runs_here(kind: &Kind) -> bool {
-    matches!(kind, Kind::Nftables(_) | Kind::Iptables(_))
+    ["nftables", "iptables"].contains(&kind.word())
 }
 
 /// Loads an artifact's files twice.
@@ -44,9 +45,9 @@ pub fn load(kind: &Kind, files: &[File]) {
         let mode = if file.executable { 0o755 } else { 0o644 };
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("a mode");
     }
-    let once = || match kind {
-        Kind::Nftables(_) => load_nftables(folder.path(), files),
-        Kind::Iptables(options) => load_iptables(folder.path(), options, files),
+    let once = || match kind.word() {
+        "nftables" => load_nftables(folder.path(), files),
+        "iptables" => load_iptables(folder.path(), kind, files),
         _ => panic!("no kernel here runs {}", kind.word()),
     };
     once();
@@ -61,25 +62,15 @@ pub fn load(kind: &Kind, files: &[File]) {
 /// # Panics
 /// When it is not understood, or means something else.
 pub fn prove_listing(policy: &RuleSet, placement: &Placement, state: StateMode, kind: &Kind) {
-    if matches!(kind, Kind::Iptables(_)) {
+    if kind.word() == "iptables" {
         return prove_saved(policy, placement, state, kind);
     }
-    if !matches!(kind, Kind::Nftables(_)) {
+    if kind.word() != "nftables" {
         return;
     }
     let tables = run("nft", &["list", "tables"], "");
     let table =
         tables.lines().find(|line| !line.ends_with(" foreign")).expect("the artifact's table");
-    let mut command = vec!["--numeric-protocol", "list"];
-    command.extend(table.split_whitespace());
-    let listing = run("nft", &command, "");
-    let program = match nftables::read_listing(placement, &listing) {
-        Ok(program) => program,
-        Err(error) => panic!("the listing is not understood: {error:?}\n{listing}"),
-    };
-    if let Err(failure) = Prover::new(policy).prove(placement, state, &program) {
-        panic!("the listing means something else: {failure:?}\n{listing}");
-    }
     let spec = Spec {
         name: "test".to_owned(),
         kind: kind.clone(),
@@ -87,7 +78,7 @@ pub fn prove_listing(policy: &RuleSet, placement: &Placement, state: StateMode, 
         state,
         output: "listing".to_owned(),
     };
-    for options in [&["-a"][..], &["-j"]] {
+    for options in [&["--numeric-protocol"][..], &["-a"], &["-j"]] {
         prove_foreign(policy, &spec, options, table);
     }
 }
@@ -99,7 +90,7 @@ fn prove_foreign(policy: &RuleSet, spec: &Spec, options: &[&str], table: &str) {
         let words: Vec<_> = options.iter().copied().chain(arguments.split_whitespace()).collect();
         let text = run("nft", &words, "");
         let file = File { path: "listing".to_owned(), text: text.clone(), executable: false };
-        match firewall::read_listing(spec, &[file]) {
+        match firewall::read(spec, &[file]) {
             Ok(listing) => listing,
             Err(error) => panic!("the listing is not understood: {error:?}\n{text}"),
         }
@@ -138,7 +129,7 @@ fn prove_saved(policy: &RuleSet, placement: &Placement, state: StateMode, kind: 
         state,
         output: "running/".to_owned(),
     };
-    let listing = match firewall::read_listing(&spec, &files) {
+    let listing = match firewall::read(&spec, &files) {
         Ok(listing) => listing,
         Err(error) => panic!("what is saved is not understood: {error:?}\n{text}"),
     };
@@ -161,7 +152,7 @@ fn load_nftables(folder: &Path, files: &[File]) {
 }
 
 /// Runs the artifact's own script; what it loads must also pass the check of each tool.
-fn load_iptables(folder: &Path, options: &iptables::Options, files: &[File]) {
+fn load_iptables(folder: &Path, kind: &Kind, files: &[File]) {
     let script =
         files.iter().find(|file| file.executable).expect("a script that applies the files");
     run("sh", &[&text_of(folder, script)], "");
@@ -171,7 +162,8 @@ fn load_iptables(folder: &Path, options: &iptables::Options, files: &[File]) {
             Some("v6.rules") => "ip6tables-restore",
             _ => continue,
         };
-        let keep: &[&str] = if options.scope == Scope::Chains { &["--noflush"] } else { &[] };
+        let keep: &[&str] =
+            if kind.settings.word("scope") == "chains" { &["--noflush"] } else { &[] };
         run(command, &[&["--test"], keep, &[&text_of(folder, file)]].concat(), "");
     }
 }

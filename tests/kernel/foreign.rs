@@ -9,8 +9,7 @@ use crate::scenario;
 use crate::ways::{self, Way};
 use crate::wire::{Came, Probe};
 use crate::{mode, rules};
-use portcullis::firewall::iptables::{self, Scope};
-use portcullis::firewall::{self, File, Kind, Spec, nftables};
+use portcullis::firewall::{self, File, Kind, Spec};
 use portcullis::ir::{Direction, Hook, Packet, Placement, State, StateMode, Verdict};
 use portcullis::net::{Family, icmp, protocol};
 use portcullis::program::Program;
@@ -163,14 +162,14 @@ fn holds_others(line: &str) -> bool {
 
 /// Lists what is loaded in every way, and reads it.
 fn listings(placement: &Placement, iptables: bool) -> Vec<Told> {
-    let nft = Kind::Nftables(nftables::Options::default());
+    let nft = Kind::of("nftables").expect("a kind");
     let list = |name, arguments: &[&str]| {
         told(name, placement, &nft, &[file("ruleset", "nft", arguments)])
     };
     let mut all =
         vec![list("nft", &["list", "ruleset"]), list("nft -j", &["-j", "list", "ruleset"])];
     if iptables {
-        let kind = Kind::Iptables(iptables::Options { ipset: true, scope: Scope::Table });
+        let kind = Kind::of("iptables").expect("a kind");
         let files = [
             file("running.ipset", "ipset", &["save"]),
             file("running.v4", "iptables-save", &[]),
@@ -193,7 +192,7 @@ fn told(name: &'static str, placement: &Placement, kind: &Kind, files: &[File]) 
         state: StateMode::Stateful,
         output: "listing".to_owned(),
     };
-    match firewall::read_listing(&spec, files) {
+    match firewall::read(&spec, files) {
         Ok(listing) => Told {
             name,
             program: listing.program,

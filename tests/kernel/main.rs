@@ -145,9 +145,9 @@ fn run_files(
 
 fn compile(policy: &RuleSet, kind: &Kind, placement: &Placement, state: StateMode) -> Vec<File> {
     let filter = pass::filter(policy, placement, state);
-    let output = match kind {
-        Kind::Nftables(_) => "rules.nft",
-        Kind::Iptables(_) => "rules/",
+    let output = match kind.word() {
+        "nftables" => "rules.nft",
+        "iptables" => "rules/",
         _ => panic!("no kernel here runs {}", kind.word()),
     };
     let spec = Spec {

@@ -38,7 +38,7 @@ impl<'a> Intent<'a> {
             lost: widened.report,
             unsayable: widened.unsayable,
             grown: grown.to_vec(),
-            unseen: spec.unseen(members),
+            unseen: spec.exempt(members),
         }
     }
 

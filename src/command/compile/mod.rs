@@ -134,7 +134,7 @@ fn draft<'a>(
         Vec::new()
     });
     let program = match faults.is_empty() {
-        true => phase("read back", || firewall::read(spec, &files)),
+        true => phase("read back", || firewall::read_artifact(spec, &files)),
         false => Ok(Program::default()),
     };
     Draft { intent, faults, files, program }

@@ -3,11 +3,12 @@
 use crate::firewall::caps::{Caps, Limit, Order};
 
 /// The limits are those of Amazon's user guide (vpc/latest/userguide/amazon-vpc-limits.html).
-pub const CAPS: Caps = Caps {
+pub(super) const CAPS: Caps = Caps {
     kind: "aws-network-acl",
     writes: "one file: terraform (.tf), terraform-json (.tf.json), cloudformation (.yaml) or api-json (.json, requests of CreateNetworkAclEntry)",
     floor: "Terraform provider hashicorp/aws 5; any version of CloudFormation and of the API",
     order: Order::FirstMatch,
+    folder: false,
     default: "the ACL's own last entry (`*`), which denies; an entry that allows before it",
     deny: &[("drop", "deny, without an answer")],
     state: &["stateless"],

@@ -1,7 +1,7 @@
 //! From packet rules to numbered entries. An entry has one prefix of the other side, one protocol, and one
 //! range of ports or one ICMP type.
 
-use super::Options;
+use super::options::Options;
 use crate::diag::Code;
 use crate::firewall::Fault;
 use crate::firewall::entries::aws::comment;

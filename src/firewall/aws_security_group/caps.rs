@@ -3,11 +3,12 @@
 use crate::firewall::caps::{Caps, Limit, Order};
 
 /// The limits are those of Amazon's user guide (vpc/latest/userguide/amazon-vpc-limits.html).
-pub const CAPS: Caps = Caps {
+pub(super) const CAPS: Caps = Caps {
     kind: "aws-security-group",
     writes: "one file: terraform (.tf), terraform-json (.tf.json), cloudformation (.yaml) or ip-permissions (.json)",
     floor: "Terraform provider hashicorp/aws 5; any version of CloudFormation and of the API",
     order: Order::Unordered,
+    folder: false,
     default: "what no rule allows is dropped; a default that allows becomes rules",
     deny: &[("drop", "taken out of what the rules after it allow, exactly")],
     state: &["stateful"],

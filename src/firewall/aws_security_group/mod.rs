@@ -1,63 +1,96 @@
 //! Security groups: rules that only allow, in no order, with connection tracking.
 
-pub mod caps;
+mod caps;
 mod lists;
 pub(in crate::firewall) mod live;
+mod options;
 mod plan;
 mod read;
 mod spell;
 mod spread;
 
-use crate::firewall::entries::aws::Format;
+use crate::firewall::caps::Caps;
+use crate::firewall::entries::aws::{self, Format};
+use crate::firewall::options::{OptionSpec, Settings};
 use crate::firewall::render::Templates;
-use crate::firewall::{Fault, File, Header, ReadError, Spec};
-use crate::ir::packet::Filter;
-use crate::program::Program;
+use crate::firewall::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
+use crate::ir::packet::{Filter, Sight};
+use crate::net::IpSet;
+use crate::program::{Match, Program};
+use options::Options;
 
-/// Options that only security groups have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Options {
-    /// What the file is written in.
-    pub format: Format,
-    /// How many rules a group may have by direction and family.
-    pub quota: u16,
-    /// Over how many groups the rules may be spread.
-    pub groups: u16,
-    /// With more prefixes than this a service's addresses become customer-managed prefix lists.
-    pub prefix_lists: Option<u16>,
-    /// To how many prefixes a rule's addresses grow when they have more; as they are unless said.
-    pub max_entries: Option<u16>,
-}
+/// Rules that only allow, in no order.
+pub(super) struct SecurityGroup;
 
-/// Plans and renders the file.
-///
-/// # Errors
-/// Every fault.
-pub fn generate(
-    filter: &Filter,
-    spec: &Spec,
-    options: &Options,
-    header: &Header,
-    templates: &Templates,
-) -> Result<Vec<File>, Vec<Fault>> {
-    let plan = plan::plan(filter, options)?;
-    let page = spell::page(&plan, spec, options.format, header)?;
-    let template = match options.format {
-        Format::Terraform => "aws-security-group.tf.j2",
-        Format::TerraformJson => "aws-security-group.tf.json.j2",
-        Format::CloudFormation => "aws-security-group.yaml.j2",
-        Format::Api => "aws-security-group.json.j2",
-    };
-    let text = templates
-        .render(template, crate::firewall::entries::aws::safe, &page)
-        .map_err(|fault| vec![fault])?;
-    Ok(vec![File { path: spec.output.clone(), text, executable: false }])
-}
+impl Firewall for SecurityGroup {
+    fn caps(&self) -> &'static Caps {
+        &caps::CAPS
+    }
 
-/// Reads the file back.
-///
-/// # Errors
-/// The first place that is not understood.
-pub fn read(options: &Options, files: &[File]) -> Result<Program, ReadError> {
-    read::read(options.format, files)
+    fn options(&self) -> &'static [OptionSpec] {
+        options::OPTIONS
+    }
+
+    fn refuses(&self, settings: &Settings) -> Option<(&'static str, String)> {
+        let Options { quota, groups, .. } = Options::of(settings);
+        let why = "an interface has at most 1000 rules a direction: groups times quota";
+        (u32::from(quota) * u32::from(groups) > 1000).then(|| ("groups", why.to_owned()))
+    }
+
+    fn templates(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            (
+                "aws-security-group.tf.j2",
+                include_str!("../../../templates/aws-security-group.tf.j2"),
+            ),
+            (
+                "aws-security-group.tf.json.j2",
+                include_str!("../../../templates/aws-security-group.tf.json.j2"),
+            ),
+            (
+                "aws-security-group.yaml.j2",
+                include_str!("../../../templates/aws-security-group.yaml.j2"),
+            ),
+            (
+                "aws-security-group.json.j2",
+                include_str!("../../../templates/aws-security-group.json.j2"),
+            ),
+        ]
+    }
+
+    fn sight(&self, members: Option<&IpSet>) -> Sight {
+        aws::sight(members)
+    }
+
+    fn exempt(&self, _: &Spec, members: Option<&IpSet>) -> Vec<Vec<Match>> {
+        aws::unseen(members)
+    }
+
+    fn generate(
+        &self,
+        filter: &Filter,
+        spec: &Spec,
+        header: &Header,
+        templates: &Templates,
+    ) -> Result<Vec<File>, Vec<Fault>> {
+        let options = Options::of(&spec.kind.settings);
+        let plan = plan::plan(filter, &options)?;
+        let page = spell::page(&plan, spec, options.format, header)?;
+        let template = match options.format {
+            Format::Terraform => "aws-security-group.tf.j2",
+            Format::TerraformJson => "aws-security-group.tf.json.j2",
+            Format::CloudFormation => "aws-security-group.yaml.j2",
+            Format::Api => "aws-security-group.json.j2",
+        };
+        let text = templates.render(template, aws::safe, &page).map_err(|fault| vec![fault])?;
+        Ok(vec![File { path: spec.output.clone(), text, executable: false }])
+    }
+
+    fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
+        read::read(Options::of(&spec.kind.settings).format, files)
+    }
+
+    fn read(&self, _: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+        live::read(files)
+    }
 }

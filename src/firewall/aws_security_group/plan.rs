@@ -1,8 +1,9 @@
 //! From packet rules to rules that only allow: what earlier rules refuse is taken out, exactly.
 
 use super::lists::Lists;
+use super::options::Options;
+use super::spell;
 use super::spread::spread;
-use super::{Options, spell};
 use crate::diag::Code;
 use crate::firewall::Fault;
 use crate::firewall::entries::aws::{Format, comment};
@@ -238,7 +239,7 @@ fn ways_out(needed: usize, options: &Options) -> String {
             "let AWS raise the quota and say so (`quota: {needed}` and `groups: {groups}`)"
         ));
     }
-    if options.max_entries.is_none() {
+    if !options.widens {
         ways.push(
             "let address sets grow to fewer prefixes (`max-entries: 20` and `widen: true`), which prints every address more".to_owned(),
         );

@@ -1,6 +1,6 @@
 //! Which group a rule stands in: rules stay where they are while others come and go.
 
-use super::Options;
+use super::options::Options;
 use super::plan::Rule;
 use crate::net::Family;
 use sha2::{Digest, Sha256};

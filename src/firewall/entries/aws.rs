@@ -1,6 +1,7 @@
 //! Amazon Web Services: what network ACLs and security groups have in common.
 
 use crate::firewall::at_hook;
+use crate::firewall::options::{OptionSpec, Setting, Tie, Values};
 use crate::ir::Hook;
 use crate::ir::packet::{Rule, Sight};
 use crate::net::IpSet;
@@ -9,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The languages in which rules are handed to AWS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
+pub(crate) enum Format {
     /// HCL for Terraform.
     Terraform,
     /// JSON for Terraform.
@@ -21,16 +22,48 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the endings that a file of this format may have.
-    pub fn endings(self) -> &'static [&'static str] {
-        match self {
-            Format::Terraform => &[".tf"],
-            Format::TerraformJson => &[".tf.json"],
-            Format::CloudFormation => &[".yaml", ".yml"],
-            Format::Api => &[".json"],
+    /// Returns the format that a word of the option `format` stands for.
+    pub(in crate::firewall) fn of(word: &str) -> Self {
+        match word {
+            "terraform" => Format::Terraform,
+            "terraform-json" => Format::TerraformJson,
+            "cloudformation" => Format::CloudFormation,
+            _ => Format::Api,
         }
     }
 }
+
+/// The option for the addresses behind a firewall that does not look at them.
+pub(in crate::firewall) const MEMBERS: OptionSpec = OptionSpec::new(
+    "members",
+    Values::Addresses,
+    "The addresses of the machines behind it, which it does not look at.",
+);
+
+/// The option for the size of address sets.
+pub(in crate::firewall) const MAX_ENTRIES: OptionSpec = OptionSpec::new(
+    "max-entries",
+    Values::Number(1, 1000),
+    "To how many prefixes a family the addresses of a rule grow when they have more; with `widen: true`.",
+)
+.tied(&[Tie::Needs {
+    key: "widen",
+    why: "`max-entries` lets in more than the policy says, and `widen` does not agree",
+    help: "add `widen: true`: every address more is then reported",
+}]);
+
+/// The option that agrees to it.
+pub(in crate::firewall) const WIDEN: OptionSpec = OptionSpec::new(
+    "widen",
+    Values::Flag,
+    "That more may be let in than the policy says, so that addresses fit into `max-entries`.",
+)
+.or(Setting::Flag(false))
+.tied(&[Tie::Needs {
+    key: "max-entries",
+    why: "`widen` says that addresses may grow, but not to how many prefixes",
+    help: "add `max-entries: 20`",
+}]);
 
 /// The characters that may be printed: those that AWS takes in descriptions, without any that one of the
 /// languages would evaluate or that would end a text.

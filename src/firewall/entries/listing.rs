@@ -16,8 +16,14 @@ use ipnet::IpNet;
 /// Returns the format of a single file that is written in a language of ours rather than listed.
 pub(in crate::firewall) fn written(files: &[File]) -> Option<Format> {
     let [file] = files else { return None };
-    let ends = |format: &Format| format.endings().iter().any(|end| file.path.ends_with(end));
-    [Format::Terraform, Format::TerraformJson, Format::CloudFormation].into_iter().find(ends)
+    let formats = [
+        (".tf", Format::Terraform),
+        (".tf.json", Format::TerraformJson),
+        (".yaml", Format::CloudFormation),
+        (".yml", Format::CloudFormation),
+    ];
+    let named = formats.into_iter().find(|(ending, _)| file.path.ends_with(ending));
+    named.map(|(_, format)| format)
 }
 
 /// The texts that were given, and what is written in them.

@@ -3,11 +3,12 @@
 use crate::firewall::caps::{Caps, Limit, Order};
 
 /// The limits are those of iptables 1.8.9.
-pub const CAPS: Caps = Caps {
+pub(super) const CAPS: Caps = Caps {
     kind: "iptables",
     writes: "a folder with files for `iptables-restore` and `ip6tables-restore`",
     floor: "iptables 1.8.9",
     order: Order::FirstMatch,
+    folder: true,
     default: "the last rule of each direction's chain",
     deny: &[
         ("drop", "DROP, without an answer"),

@@ -1,8 +1,9 @@
 //! iptables and ip6tables: files for `iptables-restore`, with or without ipset, and the script that loads
 //! them.
 
-pub mod caps;
+mod caps;
 pub(in crate::firewall) mod live;
+mod options;
 mod plan;
 mod read;
 mod sets;
@@ -10,38 +11,64 @@ mod spell;
 mod tree;
 mod words;
 
+use super::caps::Caps;
+use super::options::OptionSpec;
 use super::render::Templates;
-use super::{Fault, File, Header, ReadError, Spec};
-use crate::ir::Placement;
-use crate::ir::packet::Filter;
-use crate::net::Family;
-use crate::program::Program;
+use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
+use crate::ir::packet::{Filter, Sight};
+use crate::net::{Family, IpSet};
+use crate::program::{Match, Program};
 use crate::timing::phase;
+use options::Options;
 
-/// Options that only iptables has.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Options {
-    /// Whether large address sets become ipsets; else they become trees of chains.
-    pub ipset: bool,
-    /// How much of the tables the artifact owns.
-    pub scope: Scope,
+/// Files for the `-restore` commands.
+pub(super) struct Iptables;
+
+impl Firewall for Iptables {
+    fn caps(&self) -> &'static Caps {
+        &caps::CAPS
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        options::OPTIONS
+    }
+
+    fn templates(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("iptables.rules.j2", include_str!("../../../templates/iptables.rules.j2")),
+            ("ipset.conf.j2", include_str!("../../../templates/ipset.conf.j2")),
+            ("iptables-apply.sh.j2", include_str!("../../../templates/iptables-apply.sh.j2")),
+        ]
+    }
+
+    fn sight(&self, _: Option<&IpSet>) -> Sight {
+        Sight::FULL
+    }
+
+    fn exempt(&self, _: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
+        Vec::new()
+    }
+
+    fn generate(
+        &self,
+        filter: &Filter,
+        spec: &Spec,
+        header: &Header,
+        templates: &Templates,
+    ) -> Result<Vec<File>, Vec<Fault>> {
+        generate(filter, spec, &Options::of(&spec.kind.settings), header, templates)
+    }
+
+    fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
+        read::read(&spec.placement, &Options::of(&spec.kind.settings), files)
+    }
+
+    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+        live::read(&spec.placement, files)
+    }
 }
 
-/// How much of the tables an artifact owns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Scope {
-    /// Chains of its own, with one jump from each built-in chain: other rules live on.
-    #[default]
-    Chains,
-    /// The whole table: whatever else was in it is replaced.
-    Table,
-}
-
-/// Plans and renders the files.
-///
-/// # Errors
-/// Every fault.
-pub fn generate(
+fn generate(
     filter: &Filter,
     spec: &Spec,
     options: &Options,
@@ -89,16 +116,4 @@ impl<T: serde::Serialize + Sync> Render for T {
     fn render(&self, templates: &Templates, name: &str) -> Result<String, Fault> {
         templates.render(name, words::safe, self)
     }
-}
-
-/// Reads the files back.
-///
-/// # Errors
-/// The first place that is not understood.
-pub fn read(
-    placement: &Placement,
-    options: &Options,
-    files: &[File],
-) -> Result<Program, ReadError> {
-    read::read(placement, options, files)
 }

@@ -1,10 +1,10 @@
 //! The plan: every chain and every rule of one family, in iptables' words.
 
+use super::options::{Options, Scope};
 use super::sets::Sets;
 use super::spell::{Spelled, layer4};
 use super::tree::{self, Bits};
 use super::words::{self, LogWords, comment, prefix};
-use super::{Options, Scope};
 use crate::firewall::{Fault, Header};
 use crate::ir::packet::{Filter, Rule};
 use crate::ir::{Action, Direction, Origin, Placement, StateMode};

@@ -9,7 +9,7 @@ mod sets;
 pub(super) mod table;
 pub(super) mod words;
 
-use super::{Options, Scope};
+use super::options::{Options, Scope};
 use crate::firewall::{File, ReadError, at_hook};
 use crate::ir::{Hook, Placement, Verdict};
 use crate::net::Family;

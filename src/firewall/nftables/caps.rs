@@ -3,11 +3,12 @@
 use crate::firewall::caps::{Caps, Limit, Order};
 
 /// The limits were measured with nft 1.0.6 on Linux 6.18.
-pub const CAPS: Caps = Caps {
+pub(super) const CAPS: Caps = Caps {
     kind: "nftables",
     writes: "one file for `nft -f` that replaces the policy's own table and touches no other",
     floor: "nft 1.0.6",
     order: Order::FirstMatch,
+    folder: false,
     default: "host: the base chains' policy; gateway: the last rule of each direction's chain",
     deny: &[
         ("drop", "drop, without an answer"),

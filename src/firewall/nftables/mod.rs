@@ -1,9 +1,10 @@
 //! nftables: one file for `nft -f`, which replaces its own table only.
 
-pub mod caps;
+mod caps;
 mod cells;
 mod group;
 pub(in crate::firewall) mod live;
+mod options;
 mod order;
 mod pieces;
 mod plan;
@@ -14,51 +15,61 @@ mod spell;
 mod table;
 mod words;
 
+use super::caps::Caps;
+use super::options::OptionSpec;
 use super::render::Templates;
-use super::{Fault, File, Header, ReadError, Spec};
-use crate::ir::Placement;
-use crate::ir::packet::Filter;
-use crate::program::Program;
+use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
+use crate::ir::packet::{Filter, Sight};
+use crate::net::IpSet;
+use crate::program::{Match, Program};
 use crate::timing::phase;
+use options::Options;
 
-/// Options that only nftables has.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Options {
-    /// Whether each rule counts packets and bytes.
-    pub counters: bool,
-}
+/// One file for `nft -f`.
+pub(super) struct Nftables;
 
-/// Plans and renders the file.
-///
-/// # Errors
-/// Every fault.
-pub fn generate(
-    filter: &Filter,
-    spec: &Spec,
-    options: &Options,
-    header: &Header,
-    templates: &Templates,
-) -> Result<Vec<File>, Vec<Fault>> {
-    let plan = phase("  plan", || plan::plan(filter, options, header))?;
-    let text =
-        templates.render("nftables.nft.j2", words::safe, &plan).map_err(|fault| vec![fault])?;
-    Ok(vec![File { path: spec.output.clone(), text, executable: false }])
-}
+impl Firewall for Nftables {
+    fn caps(&self) -> &'static Caps {
+        &caps::CAPS
+    }
 
-/// Reads the file back.
-///
-/// # Errors
-/// The first place that is not understood.
-pub fn read(placement: &Placement, files: &[File]) -> Result<Program, ReadError> {
-    read::read(placement, files)
-}
+    fn options(&self) -> &'static [OptionSpec] {
+        options::OPTIONS
+    }
 
-/// Reads what `nft --numeric-protocol list table` prints of a table that an artifact made.
-///
-/// # Errors
-/// The first place that is not understood.
-pub fn read_listing(placement: &Placement, text: &str) -> Result<Program, ReadError> {
-    read::read_listing(placement, text)
+    fn templates(&self) -> &'static [(&'static str, &'static str)] {
+        &[("nftables.nft.j2", include_str!("../../../templates/nftables.nft.j2"))]
+    }
+
+    fn sight(&self, _: Option<&IpSet>) -> Sight {
+        Sight::FULL
+    }
+
+    fn exempt(&self, _: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
+        Vec::new()
+    }
+
+    fn generate(
+        &self,
+        filter: &Filter,
+        spec: &Spec,
+        header: &Header,
+        templates: &Templates,
+    ) -> Result<Vec<File>, Vec<Fault>> {
+        let options = Options::of(&spec.kind.settings);
+        let plan = phase("  plan", || plan::plan(filter, &options, header))?;
+        let text =
+            templates.render("nftables.nft.j2", words::safe, &plan).map_err(|fault| vec![fault])?;
+        Ok(vec![File { path: spec.output.clone(), text, executable: false }])
+    }
+
+    fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
+        read::read(&spec.placement, files)
+    }
+
+    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+        live::read(&spec.placement, files)
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The plan of an nftables file: every decision is here; the template only lays it out.
 
-use super::Options;
 use super::cells::Cell;
 use super::group::{Item, arrange};
+use super::options::Options;
 use super::pieces::{Piece, Verdict, pieces, verdicts};
 use super::sets::{Pool, Set, Side};
 use super::spell::{hop_limit, l4, words};

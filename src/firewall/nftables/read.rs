@@ -34,6 +34,7 @@ pub(super) fn read(placement: &Placement, files: &[File]) -> Result<Program, Rea
 ///
 /// # Errors
 /// The first place that is not understood.
+#[cfg(test)]
 pub(super) fn read_listing(placement: &Placement, text: &str) -> Result<Program, ReadError> {
     let text = ports_apart(text);
     let tokens = lex::tokens(&text)?;

@@ -1,7 +1,9 @@
 //! What is generated means what was asked for, and the real nft takes it.
 
+use super::live;
+use super::read::{read, read_listing};
 use super::testing::{Dice, addresses, empty, filter, origin, packet, run};
-use super::{Options, generate, live, read, read_listing};
+use crate::firewall::options::Setting;
 use crate::firewall::render::Templates;
 use crate::firewall::{Fault, File, Header, Kind, Spec};
 use crate::ir::packet::{Filter, HopLimit, Rule};
@@ -11,20 +13,20 @@ use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-fn artifact(filter: &Filter, options: &Options) -> Result<Vec<File>, Vec<Fault>> {
+fn artifact(filter: &Filter, counters: bool) -> Result<Vec<File>, Vec<Fault>> {
     let spec = Spec {
         name: "edge".to_owned(),
-        kind: Kind::Nftables(options.clone()),
+        kind: Kind::of("nftables").expect("a kind").with("counters", Setting::Flag(counters)),
         placement: filter.placement.clone(),
         state: filter.state,
         output: "firewall/edge.nft".to_owned(),
     };
     let header = Header { policy: filter.name.clone(), source: "policy.yaml".to_owned() };
-    generate(filter, &spec, options, &header, &Templates::default())
+    crate::firewall::generate(filter, &spec, &header, &Templates::default())
 }
 
 fn text(filter: &Filter) -> String {
-    artifact(filter, &Options::default()).expect("no fault").remove(0).text
+    artifact(filter, false).expect("no fault").remove(0).text
 }
 
 fn file(text: &str) -> Vec<File> {
@@ -46,7 +48,7 @@ proptest! {
 
     #[test]
     fn the_text_read_back_means_the_filter(filter in filter(), counters in any::<bool>(), seed in any::<u64>()) {
-        let files = artifact(&filter, &Options { counters }).expect("no fault");
+        let files = artifact(&filter, counters).expect("no fault");
         let program = read(&filter.placement, &files).unwrap_or_else(|e| panic!("{e:?}\n{}", files[0].text));
         agree(&filter, &program, seed, &files[0].text);
     }
@@ -54,7 +56,7 @@ proptest! {
     /// Our own text read as anybody's means the same, and nothing of it is unclear.
     #[test]
     fn the_text_read_as_a_listing_means_the_filter(filter in filter(), counters in any::<bool>(), seed in any::<u64>()) {
-        let files = artifact(&filter, &Options { counters }).expect("no fault");
+        let files = artifact(&filter, counters).expect("no fault");
         let listing = live::read(&filter.placement, &files).unwrap_or_else(|e| panic!("{e:?}\n{}", files[0].text));
         prop_assert!(listing.unclear.is_empty(), "{:?}\n{}", listing.unclear, files[0].text);
         agree(&filter, &listing.program, seed, &files[0].text);
@@ -262,15 +264,15 @@ fn text_of_a_policy_stays_text() {
     for evil in ["a\" ; flush ruleset #", "${x}", "a\\", "a\nb", &"x".repeat(128), "\u{202e}"] {
         let mut filter = sample();
         filter.outbound[0].log = Some(Log { prefix: evil.to_owned(), limit: None });
-        let faults = artifact(&filter, &Options::default()).expect_err(evil);
+        let faults = artifact(&filter, false).expect_err(evil);
         assert_eq!(faults[0].origin.as_ref().map(|o| o.rule.as_str()), Some("crm"), "{evil}");
         let mut filter = sample();
         filter.name = evil.to_owned();
-        assert_eq!(artifact(&filter, &Options::default()).is_err(), evil.len() != 128, "{evil}");
+        assert_eq!(artifact(&filter, false).is_err(), evil.len() != 128, "{evil}");
         let outside = vec![evil.to_owned()];
         filter = sample();
         filter.placement = Placement::Gateway { inside: vec!["lan0".to_owned()], outside };
-        assert!(artifact(&filter, &Options::default()).is_err(), "{evil}");
+        assert!(artifact(&filter, false).is_err(), "{evil}");
     }
 }
 
@@ -279,7 +281,7 @@ fn a_gateway_needs_two_sides_that_differ() {
     let sides = |inside: &[&str], outside: &[&str]| {
         let own = |names: &[&str]| names.iter().map(|s| (*s).to_owned()).collect();
         let placement = Placement::Gateway { inside: own(inside), outside: own(outside) };
-        artifact(&empty(placement, StateMode::Stateful), &Options::default()).is_ok()
+        artifact(&empty(placement, StateMode::Stateful), false).is_ok()
     };
     assert!(sides(&["a"], &["b"]));
     assert!(!sides(&["a"], &["a"]) && !sides(&["a", "a"], &["b"]));
@@ -370,7 +372,7 @@ fn namespace(script: &str, text: &str) -> (bool, String) {
 /// Loads a file twice: the second load changes nothing and another table lives on. What the kernel lists
 /// means the filter, and so does that listing when it is loaded in its turn.
 fn kernel_holds(filter: &Filter, counters: bool, seed: u64) {
-    let text = artifact(filter, &Options { counters }).expect("no fault").remove(0).text;
+    let text = artifact(filter, counters).expect("no fault").remove(0).text;
     let script = "set -e; d=$(mktemp -d /dev/shm/nft.XXXXXX); trap 'rm -r $d' EXIT; cat > $d/file
         nft add table ip docker; nft -c -f $d/file; nft -f $d/file
         nft list ruleset > $d/one; nft -f $d/file; nft list ruleset > $d/two; cmp $d/one $d/two

@@ -3,11 +3,12 @@
 use crate::firewall::caps::{Caps, Limit, Order};
 
 /// From pf.conf(5) of OpenBSD 7.6 and FreeBSD 12, and their parsers.
-pub const CAPS: Caps = Caps {
+pub(super) const CAPS: Caps = Caps {
     kind: "pf",
     writes: "one file for `pfctl -f`, or for an anchor (`load anchor NAME from FILE`)",
     floor: "pf of OpenBSD 7.6 and of FreeBSD 12 (`dialect: common`, unless said), or of one of them",
     order: Order::FirstMatch,
+    folder: false,
     default: "the last rule of each direction; what the policy does not speak of passes by pf's own default",
     deny: &[
         ("drop", "block drop, without an answer"),

@@ -1,44 +1,26 @@
 //! pf, of OpenBSD and of FreeBSD and macOS: one file for `pfctl -f`, or for an anchor.
 
-pub mod caps;
+mod caps;
 pub(in crate::firewall) mod live;
+mod options;
 mod plan;
 mod read;
 mod spell;
 
+use super::caps::Caps;
+use super::options::OptionSpec;
 use super::render::Templates;
-use super::{Fault, File, Header, ReadError, Spec, at_hook};
+use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec, at_hook};
 use crate::ir::packet::{Filter, Sight};
-use crate::ir::{Hook, Placement, StateMode};
-use crate::program::Program;
-use crate::program::{Field, Match};
+use crate::ir::{Hook, Placement};
+use crate::net::IpSet;
+use crate::program::{Field, Match, Program};
 use crate::timing::phase;
-
-/// Options that only pf has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Options {
-    /// Whose pf it is for.
-    pub dialect: Dialect,
-}
-
-/// The pf that an artifact is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Dialect {
-    /// What both understand.
-    #[default]
-    Common,
-    /// OpenBSD.
-    OpenBsd,
-    /// FreeBSD and macOS.
-    FreeBsd,
-}
-
-/// pf has no match on the TTL or hop limit of a packet (pf.conf(5); `min-ttl` rewrites it).
-pub(super) const SIGHT: Sight = Sight { hop_limit: false, ..Sight::FULL };
+use options::Options;
 
 /// pf has no stage before tracking, and a host's pf does not tell what it forwards from its own. A packet
 /// that fits no state is new, unless it is of TCP, which alone has more to a beginning.
-pub(super) fn unseen(placement: &Placement) -> Vec<Vec<Match>> {
+fn unseen(placement: &Placement) -> Vec<Vec<Match>> {
     let mut unseen = vec![vec![at_hook(Hook::RawPrerouting)], vec![at_hook(Hook::RawOutput)]];
     let but_tcp = Match::Field(Field::Protocol, vec![(0, 5), (7, 255)]);
     unseen.push(vec![Match::Field(Field::State, vec![(3, 3)]), but_tcp]);
@@ -60,28 +42,51 @@ fn safe(c: char) -> bool {
     }
 }
 
-/// Plans and renders the file.
-///
-/// # Errors
-/// Every fault.
-pub fn generate(
-    filter: &Filter,
-    spec: &Spec,
-    options: &Options,
-    header: &Header,
-    templates: &Templates,
-) -> Result<Vec<File>, Vec<Fault>> {
-    let plan = phase("  plan", || plan::plan(filter, *options, header))?;
-    let text = templates.render("pf.conf.j2", safe, &plan).map_err(|fault| vec![fault])?;
-    Ok(vec![File { path: spec.output.clone(), text, executable: false }])
-}
+/// One file for `pfctl -f`.
+pub(super) struct Pf;
 
-/// Reads the file back.
-///
-/// # Errors
-/// The first place that is not understood.
-pub fn read(placement: &Placement, state: StateMode, files: &[File]) -> Result<Program, ReadError> {
-    read::read(placement, state, files)
+impl Firewall for Pf {
+    fn caps(&self) -> &'static Caps {
+        &caps::CAPS
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        options::OPTIONS
+    }
+
+    fn templates(&self) -> &'static [(&'static str, &'static str)] {
+        &[("pf.conf.j2", include_str!("../../../templates/pf.conf.j2"))]
+    }
+
+    /// pf has no match on the TTL or hop limit of a packet (pf.conf(5); `min-ttl` rewrites it).
+    fn sight(&self, _: Option<&IpSet>) -> Sight {
+        Sight { hop_limit: false, ..Sight::FULL }
+    }
+
+    fn exempt(&self, spec: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
+        unseen(&spec.placement)
+    }
+
+    fn generate(
+        &self,
+        filter: &Filter,
+        spec: &Spec,
+        header: &Header,
+        templates: &Templates,
+    ) -> Result<Vec<File>, Vec<Fault>> {
+        let options = Options::of(&spec.kind.settings);
+        let plan = phase("  plan", || plan::plan(filter, options, header))?;
+        let text = templates.render("pf.conf.j2", safe, &plan).map_err(|fault| vec![fault])?;
+        Ok(vec![File { path: spec.output.clone(), text, executable: false }])
+    }
+
+    fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
+        read::read(&spec.placement, spec.state, files)
+    }
+
+    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+        live::read(&spec.placement, spec.state, files)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What pf's parsers and kernels make of a text (the traps that were met on real ones).
 
-use super::read;
+use super::read::read;
 use crate::firewall::File;
 use crate::ir::{Placement, StateMode};
 

@@ -1,7 +1,7 @@
 //! What the script does: it may do nothing but load the files and hook chains.
 
-use super::super::{Options, Scope};
 use super::refuse;
+use crate::firewall::iptables::options::{Options, Scope};
 use crate::firewall::{File, ReadError};
 use crate::program::Place;
 

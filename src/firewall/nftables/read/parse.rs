@@ -37,6 +37,7 @@ pub(super) fn artifact<'a>(tokens: &[Token<'a>]) -> Result<Table<'a>> {
 }
 
 /// Reads one table.
+#[cfg(test)]
 pub(super) fn listing<'a>(tokens: &[Token<'a>]) -> Result<Table<'a>> {
     let mut cursor = Cursor { tokens, at: 0 };
     let table = cursor.table()?;
