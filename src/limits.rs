@@ -4,31 +4,11 @@ use crate::command::{check, verify};
 use crate::diag::{AROUND, ASKED, Code, LISTED, MOST, MOST_PLACES, MOST_TEXT};
 use crate::{firewall, near, pass, policy, proof, source};
 
-/// A size, a depth or a cost that is not exceeded.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Limit {
-    /// Of what.
-    pub of: &'static str,
-    /// How much.
-    pub most: String,
-    /// What is printed where it is reached, or a part of it.
-    pub says: String,
-    /// The code of the message; none where a file is refused by its name alone, or something is only left out of
-    /// what is printed.
-    pub code: Option<Code>,
-    /// The option that changes it.
-    pub option: Option<&'static str>,
-    /// Why it is there.
-    pub why: &'static str,
-}
+pub use crate::diag::Limit;
 
 /// Returns every limit, in the order of the page.
 pub fn all() -> Vec<Limit> {
     [files(), given(), libraries(), sets(), artifacts(), listings(), reports()].concat()
-}
-
-fn limit(of: &'static str, most: String, says: String, code: Code, why: &'static str) -> Limit {
-    Limit { of, most, says, code: Some(code), option: None, why }
 }
 
 fn files() -> Vec<Limit> {
@@ -38,35 +18,35 @@ fn files() -> Vec<Limit> {
     let depth = source::yaml::MAX_DEPTH;
     let (name, text) = (policy::limits::NAME, policy::limits::TEXT);
     vec![
-        limit(
+        Limit::new(
             "a policy, a library, a file of tests",
             mib(yaml),
             larger(yaml),
             Code::FileNotRead,
             "what is larger nobody can review",
         ),
-        limit(
+        Limit::new(
             "a list of prefixes",
             mib(list),
             larger(list),
             Code::FileNotRead,
             "some millions of prefixes, more than any firewall loads",
         ),
-        limit(
+        Limit::new(
             "lists and maps in each other",
             depth.to_string(),
             format!("lists and maps are nested deeper than {depth}"),
             Code::YamlNotAccepted,
             "what reads them calls itself",
         ),
-        limit(
+        Limit::new(
             "a name",
             format!("{name} characters"),
             format!("characters, more than {name}"),
             Code::BadName,
             "names become names in firewalls",
         ),
-        limit(
+        Limit::new(
             "a comment, description, owner or ticket",
             format!("{text} characters"),
             format!("characters, more than {text}"),
@@ -79,42 +59,42 @@ fn files() -> Vec<Limit> {
 fn libraries() -> Vec<Limit> {
     use policy::limits::{FUEL, FUEL_OF_ONE, LONGEST, MAX_CHAIN, MOST_MADE, MOST_VALUES};
     vec![
-        limit(
+        Limit::new(
             "libraries that import each other in a chain",
             MAX_CHAIN.to_string(),
             format!("more than {MAX_CHAIN} libraries import each other in a chain"),
             Code::BadImport,
             "each is read while the one before waits",
         ),
-        limit(
+        Limit::new(
             "what libraries expand to, those rules included that a `when` leaves out",
             format!("{MOST_VALUES} values; a rule has about eight"),
             format!("rule libraries expand to more than {MOST_VALUES} values"),
             Code::Limit,
             "libraries that use each other multiply",
         ),
-        limit(
+        Limit::new(
             "a text with expressions",
             format!("{LONGEST} bytes"),
             format!("it has more than {LONGEST} bytes"),
             Code::BadTemplate,
             "what reads them calls itself",
         ),
-        limit(
+        Limit::new(
             "the cost of one expression",
             format!("{FUEL_OF_ONE}: one an instruction, one for 64 bytes"),
             "engine ran out of fuel".to_owned(),
             Code::BadTemplate,
             "filters can go over long lists",
         ),
-        limit(
+        Limit::new(
             "the cost of all expressions of a run",
             FUEL.to_string(),
             "the expressions of libraries cost more than a run may".to_owned(),
             Code::Limit,
             "a library may be used very often",
         ),
-        limit(
+        Limit::new(
             "what an expression makes",
             format!("{MOST_MADE} bytes"),
             "it is too long".to_owned(),
@@ -144,7 +124,7 @@ fn sets() -> Vec<Limit> {
     let most = pass::resolve::MOST_BYTES >> 20;
     let memory = Limit {
         option: Some("`--proof-memory MIB`"),
-        ..limit(
+        ..Limit::new(
             "the memory of a proof, for each address family",
             format!("{} MiB", proof::Budget::BYTES >> 20),
             "the proof did not end within".to_owned(),
@@ -154,7 +134,7 @@ fn sets() -> Vec<Limit> {
     };
     let steps = Limit {
         option: Some("`check --steps N`"),
-        ..limit(
+        ..Limit::new(
             "steps of the search for rules that change nothing or overlap",
             check::STEPS.to_string(),
             "it is not known whether".to_owned(),
@@ -163,7 +143,7 @@ fn sets() -> Vec<Limit> {
         )
     };
     vec![
-        limit(
+        Limit::new(
             "the sets that names and lists make, all together",
             format!("{most} MiB"),
             format!("the sets of this policy need more than {most} MiB"),
@@ -179,21 +159,21 @@ fn artifacts() -> Vec<Limit> {
     use firewall::render::{FUEL, LARGEST, LONGEST_TEMPLATE};
     let (largest, longest) = (LARGEST >> 20, LONGEST_TEMPLATE >> 10);
     vec![
-        limit(
+        Limit::new(
             "a file that is written",
             format!("{largest} MiB"),
             format!("would have more than {largest} MiB"),
             Code::Limit,
             "no firewall loads it in a sensible time",
         ),
-        limit(
+        Limit::new(
             "a template of `--template-dir`",
             format!("{longest} KiB"),
             format!("it has more than {longest} KiB"),
             Code::Template,
             "what reads it calls itself",
         ),
-        limit(
+        Limit::new(
             "the cost of all templates of `--template-dir` in a run",
             FUEL.to_string(),
             "costs more than the templates of a run may".to_owned(),
@@ -204,54 +184,18 @@ fn artifacts() -> Vec<Limit> {
 }
 
 fn listings() -> Vec<Limit> {
-    use firewall::limits::{ANCHORS, DEFINED, DOCUMENT, JSON, MACROS};
     let unclear = verify::UNCLEAR;
-    vec![
-        limit(
-            "tokens that `define` stands for in nftables",
-            DEFINED.to_string(),
-            "the definitions stand for too much".to_owned(),
-            Code::ListingNotRead,
-            "definitions of definitions double",
-        ),
-        limit(
-            "words that macros stand for in pf",
-            MACROS.to_string(),
-            "the macros make too many words".to_owned(),
-            Code::ListingNotRead,
-            "macros of macros double",
-        ),
-        limit(
-            "anchors in anchors of pf",
-            ANCHORS.to_string(),
-            format!("more than {ANCHORS} anchors deep"),
-            Code::ListingNotRead,
-            "what reads them calls itself",
-        ),
-        limit(
-            "nesting in an artifact of AWS",
-            DOCUMENT.to_string(),
-            "this is nested too deep".to_owned(),
-            Code::NotProven,
-            "what reads it calls itself",
-        ),
-        limit(
-            "nesting in what AWS's tools list",
-            JSON.to_string(),
-            "this is nested too deep".to_owned(),
-            Code::ListingNotRead,
-            "what reads it calls itself",
-        ),
-        Limit {
-            code: Some(Code::NotUnderstood),
-            ..report(
-                "lines of a firewall that are reported as not understood",
-                unclear.to_string(),
-                "lines more of".to_owned(),
-                "the rest is counted",
-            )
-        },
-    ]
+    let mut limits = firewall::limits();
+    limits.push(Limit {
+        code: Some(Code::NotUnderstood),
+        ..report(
+            "lines of a firewall that are reported as not understood",
+            unclear.to_string(),
+            "lines more of".to_owned(),
+            "the rest is counted",
+        )
+    });
+    limits
 }
 
 fn report(of: &'static str, most: String, says: String, why: &'static str) -> Limit {

@@ -1,7 +1,6 @@
 //! Questions about what a policy allows, answered over all packets.
 
-use super::changes::{Together, together};
-use super::traffic::traffic as of_product;
+use super::traffic::{Together, together, traffic as of_product};
 use crate::ir::flow::{RuleSet, Traffic};
 use crate::ir::{Action, Direction, L4, Packet};
 use crate::net::IpSet;

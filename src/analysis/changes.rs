@@ -1,9 +1,9 @@
 //! What traffic a change of rules opens and closes.
 
-use super::traffic::traffic;
+use super::traffic::{Together, together, traffic};
 use crate::ir::flow::{RuleSet, Traffic};
 use crate::ir::{Action, Direction, L4, Packet};
-use crate::net::{Family, IpSet};
+use crate::net::IpSet;
 use crate::proof::{OverBudget, Packets, Space};
 
 /// What becomes of some traffic.
@@ -142,41 +142,4 @@ fn change(
     let change =
         |example| Change { kind, cause, direction, source, destination, services, example };
     Ok(example.map(change))
-}
-
-/// Services between the same two sets of addresses.
-pub(super) type Together = (IpSet, IpSet, Vec<L4>);
-
-/// Puts boxes together that people would: services between the same addresses, IPv4 and IPv6 that have the
-/// same services, and addresses that differ on one side only.
-pub(super) fn together(boxes: Vec<Traffic>) -> Vec<Together> {
-    let mut list: Vec<Together> = Vec::new();
-    for one in boxes {
-        let same = |(s, d, _): &&mut Together| *s == one.source && *d == one.destination;
-        match list.iter_mut().find(same) {
-            Some((_, _, services)) => services.push(one.l4),
-            None => list.push((one.source, one.destination, vec![one.l4])),
-        }
-    }
-    list.iter_mut().for_each(|(_, _, services)| services.sort());
-    let mut joined: Vec<Together> = Vec::new();
-    for (source, destination, services) in list {
-        let fits = |(s, d, known): &&mut Together| {
-            *known == services && (*s == source || *d == destination || apart(s, &source))
-        };
-        match joined.iter_mut().find(fits) {
-            Some((s, d, _)) => {
-                *s = s.union(&source);
-                *d = d.union(&destination);
-            }
-            None => joined.push((source, destination, services)),
-        }
-    }
-    joined
-}
-
-/// Tells whether two sets are of one family each, and of different ones.
-fn apart(one: &IpSet, other: &IpSet) -> bool {
-    let families = |set: &IpSet| (set.has(Family::V4), set.has(Family::V6));
-    matches!((families(one), families(other)), ((true, false), (false, true)))
 }

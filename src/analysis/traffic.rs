@@ -1,12 +1,11 @@
 //! Products of sets as traffic.
 
-use super::changes::{Together, together};
 use super::names::Names;
 use crate::ir::flow::Traffic;
 use crate::ir::packet::{ACK, RST};
 use crate::ir::{Direction, L4};
 use crate::net::protocol::{ICMP, ICMPV6, WITH_PORTS};
-use crate::net::{IpSet, PortSet, ProtocolSet, RangeSet, Scalar};
+use crate::net::{Family, IpSet, PortSet, ProtocolSet, RangeSet, Scalar};
 use crate::program::{Field, Match};
 
 /// Returns a product as traffic: ports stand with protocols that have them only. What only a firewall sees
@@ -30,6 +29,43 @@ pub(super) fn traffic(product: &[Match], direction: Direction) -> Vec<Traffic> {
     let one =
         |l4| Traffic { direction, source: source.clone(), destination: destination.clone(), l4 };
     services(&protocols, &from, &to).into_iter().map(one).collect()
+}
+
+/// Services between the same two sets of addresses.
+pub(super) type Together = (IpSet, IpSet, Vec<L4>);
+
+/// Puts boxes together that people would: services between the same addresses, IPv4 and IPv6 that have the
+/// same services, and addresses that differ on one side only.
+pub(super) fn together(boxes: Vec<Traffic>) -> Vec<Together> {
+    let mut list: Vec<Together> = Vec::new();
+    for one in boxes {
+        let same = |(s, d, _): &&mut Together| *s == one.source && *d == one.destination;
+        match list.iter_mut().find(same) {
+            Some((_, _, services)) => services.push(one.l4),
+            None => list.push((one.source, one.destination, vec![one.l4])),
+        }
+    }
+    list.iter_mut().for_each(|(_, _, services)| services.sort());
+    let mut joined: Vec<Together> = Vec::new();
+    for (source, destination, services) in list {
+        let fits = |(s, d, known): &&mut Together| {
+            *known == services && (*s == source || *d == destination || apart(s, &source))
+        };
+        match joined.iter_mut().find(fits) {
+            Some((s, d, _)) => {
+                *s = s.union(&source);
+                *d = d.union(&destination);
+            }
+            None => joined.push((source, destination, services)),
+        }
+    }
+    joined
+}
+
+/// Tells whether two sets are of one family each, and of different ones.
+fn apart(one: &IpSet, other: &IpSet) -> bool {
+    let families = |set: &IpSet| (set.has(Family::V4), set.has(Family::V6));
+    matches!((families(one), families(other)), ((true, false), (false, true)))
 }
 
 /// Writes products in a policy's words, those together that people would put together.

@@ -226,7 +226,7 @@ OutputTaken "output-taken" Error
     "A line of a firewall has a condition or an action that is not understood, so it may hold or not. Found by `verify` and `diff`.\n\nWhere a packet's fate hangs on it, the answer is given both ways: `may-open`, `may-shut`."
 
     ListingNotRead "listing-not-read" Error
-    "What a firewall lists of itself could not be read: it is not the format of the target's kind, or a part is missing without which nothing can be said.\n\nGive what the firewall's own tools print: `nft list ruleset` or `nft -j list ruleset`; `iptables-save`, `ip6tables-save` and `ipset save`; `pfctl -sr` with tables; `aws ec2 describe-security-groups` or `describe-network-acls`; `terraform show -json`."
+    "What a firewall lists of itself could not be read: it is not the format of the target's kind, or a part is missing without which nothing can be said.\n\nGive what the firewall's own tools print: `portcullis targets` says which they are, by kind."
 
     TrafficChanged "traffic-changed" Note
     "A change of the policy, or of a feed, opens or closes traffic. Said by `diff` in the formats `github` and `sarif`, at the rule that decides.\n\nThe other formats list the same changes together."

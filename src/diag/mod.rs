@@ -6,12 +6,14 @@ mod code;
 mod github;
 mod human;
 mod json;
+mod limit;
 mod near;
 mod sarif;
 mod sink;
 mod window;
 
 pub use code::Code;
+pub use limit::Limit;
 pub use near::{LISTED, enumerate, listed, suggestion};
 pub use sink::{ASKED, Diags, MOST, MOST_PLACES, MOST_TEXT};
 pub use window::AROUND;

@@ -12,6 +12,8 @@ pub struct Caps {
     pub writes: &'static str,
     /// The oldest version that accepts the artifact, as its own tool prints it.
     pub floor: &'static str,
+    /// What `verify` and `diff` read of it: the commands whose output they take.
+    pub listing: &'static str,
     /// Which rule decides when several match.
     pub order: Order,
     /// Whether it writes a folder of files, not one file.
@@ -87,7 +89,8 @@ impl Caps {
         let limits = self.limits.iter().map(|l| format!("{}: {} {}", l.of, l.most, l.unit));
         vec![
             ("writes", one(self.writes)),
-            ("accepted from", one(self.floor)),
+            ("minimum version", one(self.floor)),
+            ("listing", one(self.listing)),
             ("state", one(&self.state.join(", "))),
             ("placement", one(&self.placements.join(", "))),
             ("order", one(order)),
@@ -116,7 +119,7 @@ fn described(firewall: &dyn Firewall) -> String {
     let mut text = format!("{}\n", firewall.caps().kind);
     for (name, lines) in properties(firewall) {
         for (index, line) in lines.iter().enumerate() {
-            text += &format!("  {:<15}{line}\n", if index == 0 { name } else { "" });
+            text += &format!("  {:<17}{line}\n", if index == 0 { name } else { "" });
         }
     }
     text

@@ -16,7 +16,7 @@ mod pf;
 pub mod render;
 mod services;
 
-use crate::diag::Code;
+use crate::diag::{Code, Limit};
 use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Hook, Origin, Placement, StateMode, Verdict};
 use crate::net::IpSet;
@@ -48,6 +48,11 @@ pub trait Firewall: Sync {
 
     /// Its templates, by file name.
     fn templates(&self) -> &'static [(&'static str, &'static str)];
+
+    /// The limits of its readers.
+    fn limits(&self) -> Vec<Limit> {
+        Vec::new()
+    }
 
     /// Returns what it can look at in a packet; `members` are the addresses behind it, where the policy says
     /// them.
@@ -349,11 +354,10 @@ pub fn read(spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
     spec.kind.firewall.read(spec, files)
 }
 
-/// The limits of the readers.
-pub(crate) mod limits {
-    pub(crate) use super::entries::document::{DEEPEST as DOCUMENT, LISTED as JSON};
-    pub(crate) use super::nftables::live::MOST as DEFINED;
-    pub(crate) use super::pf::live::{DEEPEST as ANCHORS, MOST as MACROS};
+/// Returns the limits of the readers.
+pub(crate) fn limits() -> Vec<Limit> {
+    let kinds = REGISTRY.iter().flat_map(|firewall| firewall.limits());
+    kinds.chain(entries::document::limits()).collect()
 }
 
 /// Returns the conjunction of the packets at a hook.

@@ -1,5 +1,7 @@
 //! Flow rules: who may open what.
 
+pub use super::defaults::Defaults;
+
 use super::packet::Packet;
 use super::region;
 use super::{Action, Baseline, Direction, L4, Log, Origin};
@@ -130,24 +132,5 @@ impl RuleSet {
             .map(|rule| if rule.direction == way { &rule.destination } else { &rule.source })
             .collect();
         IpSet::union_all(ends)
-    }
-}
-
-/// An action for each direction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Defaults {
-    /// For flows towards the protected side.
-    pub inbound: Action,
-    /// For flows away from it.
-    pub outbound: Action,
-}
-
-impl Defaults {
-    /// Returns the default of a direction.
-    pub fn of(self, direction: Direction) -> Action {
-        match direction {
-            Direction::Inbound => self.inbound,
-            Direction::Outbound => self.outbound,
-        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod baseline;
 mod decide;
+mod defaults;
 pub mod flow;
 mod l4;
 mod origin;
@@ -160,7 +161,7 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
-    /// Returns the word that policies, nftables and iptables all use.
+    /// Returns the word that policies and the firewalls of Linux use.
     pub fn word(self) -> &'static str {
         match self {
             TimeUnit::Second => "second",

@@ -1,6 +1,6 @@
 //! Packet rules: which single packets pass. Targets are planned from these.
 
-use super::flow::Defaults;
+use super::defaults::Defaults;
 use super::{
     Action, Direction, Hook, Interface, L4, Log, Origin, Path, Placement, StateMode, Verdict,
 };

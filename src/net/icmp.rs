@@ -20,7 +20,7 @@ pub fn split(word: u16) -> (u8, u8) {
     (ty, code)
 }
 
-/// Name and type for IPv4; IANA "ICMP Type Numbers", spelled as iptables and nftables do.
+/// Name and type for IPv4; IANA "ICMP Type Numbers", spelled as the firewalls of Linux do.
 const V4: &[(&str, u8)] = &[
     ("echo-reply", 0),
     ("destination-unreachable", 3),
@@ -35,7 +35,7 @@ const V4: &[(&str, u8)] = &[
     ("timestamp-reply", 14),
 ];
 
-/// Name and type for IPv6; IANA "ICMPv6 type Numbers", spelled as nftables does.
+/// Name and type for IPv6; IANA "ICMPv6 type Numbers", spelled as the firewalls of Linux do.
 const V6: &[(&str, u8)] = &[
     ("destination-unreachable", 1),
     ("packet-too-big", 2),

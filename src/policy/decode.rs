@@ -7,20 +7,19 @@ mod options;
 mod rule;
 mod service;
 mod target;
-mod text;
 
+pub(super) use checks::checks;
 pub(super) use expect::{invariants, tests};
-pub(super) use network::{network, prefix_list};
+pub(super) use network::network;
 pub(super) use rule::{Fallback, rule};
 pub(super) use service::{RESERVED, service};
-pub(crate) use text::{NAME, TEXT};
-pub(super) use text::{check_date, check_name, checked, shown};
+pub(super) use target::targets;
 
-use super::ast::{NamedService, Network, Policy, Spanned};
-use super::document::{Node, require, shape, wrong_type};
+use super::ast::{NamedService, Network, Spanned};
+use super::document::{Node, shape, wrong_type};
 use super::files::Files;
-use super::library::{Expansion, Imports};
 use super::raw;
+use super::text::{check_name, shown};
 use crate::diag::{Code, Diagnostic, Diags, suggestion};
 use crate::ir::flow::Defaults;
 use crate::ir::{Action, Baseline};
@@ -151,49 +150,7 @@ pub(super) fn items<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Vec<Nod
     list(root, key, diags).map(|node| node.items().collect()).unwrap_or_default()
 }
 
-/// Reads a policy; faults are in the context's sink, and what is at fault is left out.
-pub(super) fn policy(
-    root: Node<'_>,
-    imports: &Imports,
-    context: &mut Context<'_>,
-) -> Option<Policy> {
-    let raw: raw::Policy = shape(root, "a policy", context.diags)?;
-    require(root, "a policy", &["policy", "rules"], context.diags);
-    let name = raw.policy.map(|name| name.0).unwrap_or_default();
-    if root.get("policy").is_some() {
-        check_name("policy", &name, &[], root.span_of("policy"), context.diags);
-    }
-    let mut text = |key: &str, text: Option<raw::Text>| {
-        text.map(|text| checked(key, text.0, root.span_of(key), context.diags)).unwrap_or_default()
-    };
-    let description = text("description", raw.description);
-    let owner = text("owner", raw.owner);
-    let (defaults, ephemeral, baseline) = defaults(root, context.diags);
-    let networks = networks(root, context);
-    let services = services(root, context);
-    let fallback = Fallback { ephemeral: ephemeral.clone(), all: PortSet::all() };
-    let mut expansion = Expansion::new(imports, &fallback);
-    expansion.rules(&items(root, "rules", context.diags), context);
-    let mut policy = Policy {
-        name: Spanned { value: name, span: root.span_of("policy") },
-        description,
-        owner,
-        defaults,
-        ephemeral,
-        baseline,
-        networks,
-        services,
-        rules: Vec::new(),
-        tests: expect::tests(root, context),
-        invariants: expect::invariants(root, context),
-        checks: checks::checks(root, context),
-        targets: target::targets(root, context),
-    };
-    expansion.finish(&mut policy);
-    Some(policy)
-}
-
-fn defaults(root: Node<'_>, diags: &mut Diags) -> (Defaults, PortSet, Baseline) {
+pub(super) fn defaults(root: Node<'_>, diags: &mut Diags) -> (Defaults, PortSet, Baseline) {
     let node = root.get("defaults");
     let raw: raw::Defaults =
         node.and_then(|node| shape(node, "`defaults`", diags)).unwrap_or_default();
@@ -216,7 +173,7 @@ fn defaults(root: Node<'_>, diags: &mut Diags) -> (Defaults, PortSet, Baseline) 
     (actions, ephemeral.unwrap_or_else(PortSet::all), baseline.unwrap_or(Baseline::Standard))
 }
 
-fn networks(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, Network> {
+pub(super) fn networks(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, Network> {
     let mut networks = BTreeMap::new();
     let Some(table) = table(root, "networks", context.diags) else { return networks };
     for (name, node) in table.members() {
@@ -230,7 +187,10 @@ fn networks(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, Netwo
     networks
 }
 
-fn services(root: Node<'_>, context: &mut Context<'_>) -> BTreeMap<String, NamedService> {
+pub(super) fn services(
+    root: Node<'_>,
+    context: &mut Context<'_>,
+) -> BTreeMap<String, NamedService> {
     let mut services = BTreeMap::new();
     let Some(table) = table(root, "services", context.diags) else { return services };
     for (name, node) in table.members() {

@@ -1,8 +1,9 @@
 //! The files of a policy: reading them, and what their paths mean.
 
 use super::builtin;
-use super::decode::prefix_list;
 use super::document::Document;
+use super::prefixes::prefix_list;
+use super::text::shown;
 use crate::diag::{Code, Diagnostic, Diags, Severity, suggestion};
 use crate::net::IpSet;
 use crate::source::yaml::{self, FaultKind, SpanIndex};
@@ -120,7 +121,7 @@ impl<'a> Files<'a> {
             if builtin::text(path).is_some() {
                 return Some(path.to_owned());
             }
-            let message = format!("there is no built-in library `{}`", super::decode::shown(name));
+            let message = format!("there is no built-in library `{}`", shown(name));
             let diagnostic = Diagnostic::new(Code::UnknownName, message).at(named, "");
             let help = suggestion(name, builtin::names());
             diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
@@ -138,8 +139,7 @@ impl<'a> Files<'a> {
         } else {
             return Some(join(base, path));
         };
-        let message =
-            format!("the path `{}` is not accepted: {reason}", super::decode::shown(path));
+        let message = format!("the path `{}` is not accepted: {reason}", shown(path));
         diags.push(Diagnostic::new(Code::BadPath, message).at(named, ""));
         None
     }

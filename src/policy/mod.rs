@@ -12,16 +12,20 @@ mod decode;
 mod document;
 mod files;
 mod library;
+mod options;
+mod prefixes;
 mod raw;
+mod root;
 mod schema;
+mod text;
 
 /// The limits of the language.
 pub(crate) mod limits {
-    pub(crate) use super::decode::{NAME, TEXT};
     pub(crate) use super::files::{MAX_LIST, MAX_YAML};
     pub(crate) use super::library::{
         FUEL, FUEL_OF_ONE, LONGEST, MAX_CHAIN, MOST_MADE, MOST_VALUES,
     };
+    pub(crate) use super::text::{NAME, TEXT};
 }
 
 /// How the names of manifests end, which list what a compile wrote; no output may have such a name.
@@ -37,17 +41,17 @@ use crate::timing::phase;
 
 /// Reads a policy and all that it imports.
 ///
-/// `root` is the path that the loader reads the policy by and that messages show; paths in the policy
+/// `path` is the path that the loader reads the policy by and that messages show; paths in the policy
 /// are relative to it. `None` when there is an error, which is in `diags`, as warnings are.
 pub fn load(
-    root: &str,
+    path: &str,
     loader: &dyn Loader,
     sources: &mut SourceMap,
     diags: &mut Diags,
 ) -> Option<ast::Policy> {
     let before = diags.errors();
     let mut files = files::Files::new(loader, sources);
-    let document = files.document(root, None, diags)?;
+    let document = files.document(path, None, diags)?;
     let node = document.root();
     if files::kind(node.value) == Some("library") && !node.has("policy") {
         let message = "this is a library, not a policy";
@@ -55,9 +59,9 @@ pub fn load(
         diags.push(diagnostic.help("import it into a policy and write `use:`"));
         return None;
     }
-    let imports = library::imports(node, root, &mut files, diags);
+    let imports = library::imports(node, path, &mut files, diags);
     let mut context = decode::Context { diags, files, scope: decode::Scope::default(), before };
-    let policy = phase("  decode", || decode::policy(node, &imports, &mut context));
+    let policy = phase("  decode", || root::policy(node, &imports, &mut context));
     policy.filter(|_| diags.errors() == before)
 }
 

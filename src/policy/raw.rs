@@ -355,7 +355,7 @@ pub(crate) enum Level {
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "the parts are decoded by key")]
-#[schemars(transform = super::schema::one_kind_of_invariant)]
+#[schemars(transform = super::options::one_kind_of_invariant)]
 pub(crate) struct Invariant {
     /// None of this traffic is allowed.
     pub(crate) never: Option<Later<Bounds>>,
@@ -401,7 +401,7 @@ pub(crate) struct TestFile {
 /// An artifact to write.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = super::schema::options_by_kind)]
+#[schemars(transform = super::options::options_by_kind)]
 pub(crate) struct Target {
     /// Which firewall.
     #[schemars(required, extend("enum" = crate::firewall::Kind::words().collect::<Vec<_>>()))]

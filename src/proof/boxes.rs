@@ -1,7 +1,8 @@
 //! Sets of packets as products of sets, for people.
 
-use super::diagram::{Diagrams, Node, UNDECIDED};
+use super::diagram::Diagrams;
 use super::field;
+use super::terminal::{Node, UNDECIDED};
 use super::translate::Side;
 use crate::program::{Match, Ranges};
 

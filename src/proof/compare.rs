@@ -1,11 +1,12 @@
 //! Every way in which two firewalls differ, for people: what is let through by one of them, as few products.
 
-use super::diagram::{
-    ACCEPT, ANSWERED, Diagrams, MAY_OPEN, MAY_SHUT, Node, OPEN, OverBudget, SHUT, TRACKED,
-    UNDECIDED, Value,
-};
-use super::meetings::{self, Meeting};
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
+use super::meetings;
+use super::terminal::{ACCEPT, ANSWERED, MAY_OPEN, MAY_SHUT, Node, OPEN, SHUT, TRACKED, UNDECIDED};
 use super::translate::{self, Side};
+use super::value::Value;
+use super::witness::Meeting;
 use super::{Claim, Failure, Prover, boxes, field, of_filter, witness};
 use crate::ir::{Hook, Packet, Path, Placement, State};
 use crate::program::Match;

@@ -4,127 +4,12 @@
 //! A node is one field of a packet; its edges part the field's range in order; equal nodes are one node.
 //! So two diagrams decide every packet alike exactly when their roots are the same number.
 
-use super::list::Lists;
-use super::product::Sets;
-use crate::ir::Verdict;
-use crate::program::Bound;
+use super::budget::{Budget, OverBudget};
+use super::store::{Lists, Sets};
+use super::terminal::{ACCEPT, Node, TERMINALS, UNDECIDED, differ, exchanged};
+use super::value::{LEVELS, Value, half, hash_of, whole};
 use hashbrown::HashTable;
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
-use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// A node or a terminal. A terminal is a set of outcomes, one bit each: more than one where the text has a
-/// condition that nobody here can judge.
-pub(super) type Node = u32;
-
-/// No clause has decided.
-pub(super) const UNDECIDED: Node = 1;
-/// The chain was left, or a reply is not let in: decided, but without a verdict.
-pub(super) const LEFT: Node = 2;
-/// The verdicts, in the order of their bits from the third on.
-const VERDICTS: [Verdict; 5] = [
-    Verdict::Accept,
-    Verdict::Drop,
-    Verdict::RejectReset,
-    Verdict::RejectProhibited,
-    Verdict::Untrack,
-];
-pub(super) const ACCEPT: Node = 4;
-/// Passes as well, past connection tracking.
-const UNTRACK: Node = ACCEPT << 4;
-/// Terminals are the numbers below this.
-pub(super) const TERMINALS: Node = 1 << 8;
-/// A condition that may hold.
-pub(super) const MAYBE: Node = ACCEPT | UNDECIDED;
-
-/// Returns the terminal of a verdict.
-pub(super) fn terminal(verdict: Verdict) -> Node {
-    let at = VERDICTS.iter().position(|known| *known == verdict).unwrap_or_default();
-    ACCEPT << at
-}
-
-/// Returns a terminal with another outcome in the place of one.
-pub(super) fn exchanged(node: Node, from: Node, to: Node) -> Node {
-    if node & from == 0 { node } else { node & !from | to }
-}
-
-/// The proof did not end within its budget.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OverBudget;
-
-/// What the diagrams of one address family may take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Budget {
-    /// How many nodes may be made or met.
-    pub nodes: usize,
-    /// How many bytes may be kept.
-    pub bytes: usize,
-}
-
-impl Budget {
-    /// How many bytes the diagrams of a family may keep, unless the user says otherwise: 1 GiB.
-    pub const BYTES: usize = 1 << 30;
-    /// How many nodes may be made or met: some tens of seconds.
-    pub const NODES: usize = 60_000_000;
-}
-
-/// What the process was told that diagrams may keep.
-static BYTES: AtomicUsize = AtomicUsize::new(Budget::BYTES);
-
-/// Sets how many bytes the diagrams of a family may keep, for all that this process makes from now on.
-pub fn limit_memory(bytes: usize) {
-    BYTES.store(bytes, Ordering::Relaxed);
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Budget { nodes: Budget::NODES, bytes: BYTES.load(Ordering::Relaxed) }
-    }
-}
-
-impl std::fmt::Display for Budget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (nodes, bytes) = (self.nodes / 1_000_000, self.bytes >> 20);
-        write!(f, "{nodes} million steps and {bytes} MiB for each address family")
-    }
-}
-
-/// What the edges of an address family are counted in: `u32` or `u128`.
-pub(super) trait Value: Bound + Hash + std::fmt::Debug {
-    fn previous(self) -> Self;
-    fn from_field(value: u32) -> Self;
-    /// The value, or the largest where it is larger.
-    fn from_wide(value: u128) -> Self;
-    fn wide(self) -> u128;
-    const ZERO: Self;
-    const MAX: Self;
-}
-
-macro_rules! value {
-    ($t:ty) => {
-        impl Value for $t {
-            fn previous(self) -> Self {
-                self.saturating_sub(1)
-            }
-            fn from_field(value: u32) -> Self {
-                value.into()
-            }
-            fn from_wide(value: u128) -> Self {
-                Self::try_from(value).unwrap_or(Self::MAX)
-            }
-            fn wide(self) -> u128 {
-                self.into()
-            }
-            const ZERO: Self = 0;
-            const MAX: Self = <$t>::MAX;
-        }
-    };
-}
-value!(u32);
-value!(u128);
-
-/// How many fields a packet has in a diagram.
-pub(super) const LEVELS: usize = 11;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 #[derive(Clone, Copy)]
 struct Header {
@@ -174,29 +59,6 @@ impl Operation {
             Operation::Then => a & !ACCEPT | if_accepted(exchanged(b, UNDECIDED, ACCEPT)),
             Operation::Differ => differ(a, b),
         }
-    }
-}
-
-/// That the second lets through what the first refuses, and the other ways to differ, as terminals.
-pub(super) const OPEN: Node = ACCEPT;
-pub(super) const SHUT: Node = ACCEPT << 1;
-pub(super) const MAY_OPEN: Node = ACCEPT << 2;
-pub(super) const MAY_SHUT: Node = ACCEPT << 3;
-pub(super) const ANSWERED: Node = ACCEPT << 4;
-pub(super) const TRACKED: Node = ACCEPT << 5;
-
-/// How one set of outcomes differs from another that is not the same: first by what it lets through.
-fn differ(a: Node, b: Node) -> Node {
-    let lets = |node: Node| (node & (ACCEPT | UNTRACK) != 0, node & !(ACCEPT | UNTRACK) == 0);
-    match (lets(a), lets(b)) {
-        ((false, _), (true, true)) => OPEN,
-        ((true, true), (false, _)) => SHUT,
-        ((false, _), (true, false)) => MAY_OPEN,
-        ((true, true), (true, false)) => MAY_SHUT,
-        ((true, false), (true, true)) => MAY_OPEN,
-        ((true, false), (false, _)) => MAY_SHUT,
-        ((true, true), (true, true)) => TRACKED,
-        _ => ANSWERED,
     }
 }
 
@@ -432,29 +294,6 @@ impl<V: Value> Diagrams<V> {
 fn span(header: Header) -> std::ops::Range<usize> {
     let start = usize::try_from(header.start).unwrap_or(usize::MAX);
     start..start + usize::try_from(header.len).unwrap_or(usize::MAX)
-}
-
-/// Hashes a value.
-pub(super) fn hash_of(value: &impl Hash) -> u64 {
-    let mut hasher = FxHasher::default();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Returns the half of a hash that is kept.
-pub(super) fn half(hash: u64) -> u32 {
-    // The high half is mixed into the low one, whichever has the better bits.
-    u32::try_from((hash ^ hash >> 32) & u64::from(u32::MAX)).unwrap_or_default()
-}
-
-/// Returns a whole hash made from a half: tables look at the highest bits and at the lowest.
-pub(super) fn whole(half: u32) -> u64 {
-    u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
-}
-
-/// Returns a number as an index.
-pub(super) fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// A walk over a node's edges, or over a diagram that does not look at the level.

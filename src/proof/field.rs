@@ -4,7 +4,7 @@
 //! port was never bad on access lists of 10,000 rules; ports before addresses once took a hundred times as
 //! much.
 
-use super::diagram::LEVELS;
+use super::value::LEVELS;
 use crate::ir::{Hook, State};
 use crate::net::Family;
 use crate::program::Field;

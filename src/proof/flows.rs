@@ -1,9 +1,10 @@
 //! What policies let be opened, over all packets and apart from any firewall.
 
-use super::diagram::Budget;
-use super::diagram::{ACCEPT, Diagrams, Node, OverBudget, UNDECIDED, exchanged, terminal};
-use super::list::Item;
+use super::budget::{Budget, OverBudget};
+use super::diagram::Diagrams;
 use super::meaning::{product, reply_list};
+use super::store::Item;
+use super::terminal::{ACCEPT, Node, UNDECIDED, exchanged, terminal};
 use super::translate::Side;
 use super::{boxes, diagrams, witness};
 use crate::ir::flow::{RuleSet, Traffic};

@@ -5,26 +5,12 @@
 //! out once, on whichever side of a proof they stand. Where items overlap too much for this to pay, a list is
 //! made in halves and joined.
 
-use super::diagram::{
-    Diagrams, Node, OverBudget, TERMINALS, UNDECIDED, Value, half, hash_of, index, whole,
-};
-use super::parting::Parting;
-use super::product::{Product, Set};
-use hashbrown::HashTable;
-use rustc_hash::FxHashMap;
-
-/// One entry of a first-match list: a product of sets above a diagram.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) struct Item(u32);
-
-/// What an item is from some field on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Rest {
-    /// A diagram, or a terminal.
-    Node(Node),
-    /// Something inside of a set of one field; undecided elsewhere.
-    Inside { level: u8, set: Set, below: Item },
-}
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
+use super::product::Product;
+use super::store::{Item, Known, Rest, Set, count};
+use super::terminal::{Node, UNDECIDED};
+use super::value::{Value, half, hash_of, index};
 
 /// The level of what looks at no further field.
 const END: u8 = u8::MAX;
@@ -32,94 +18,6 @@ const END: u8 = u8::MAX;
 const WORK: usize = 24;
 /// The work that a whole list may make in any case: a fraction of a second.
 const LEAST_WORK: usize = 40_000_000;
-
-/// A list that was worked out: its stretch of [`Lists::keys`].
-#[derive(Clone, Copy)]
-struct Known {
-    start: usize,
-    len: u32,
-    hash: u32,
-    node: Node,
-}
-
-/// The sets, items and lists of one address family.
-pub(super) struct Lists<V> {
-    rests: Vec<Rest>,
-    /// The diagram of each item, where it was made.
-    nodes: Vec<Option<Node>>,
-    item_at: FxHashMap<Rest, Item>,
-    known: HashTable<Known>,
-    keys: Vec<Item>,
-    /// When each item was last put into the list that was being made.
-    seen: Vec<u32>,
-    turn: u32,
-    /// How much more work the list at hand may make.
-    work: usize,
-    /// Memory that partings of lists may use again.
-    pub(super) spare: Vec<Parting<V>>,
-}
-
-impl<V> Default for Lists<V> {
-    fn default() -> Self {
-        Lists {
-            rests: Vec::new(),
-            nodes: Vec::new(),
-            item_at: FxHashMap::default(),
-            known: HashTable::new(),
-            keys: Vec::new(),
-            seen: Vec::new(),
-            turn: 0,
-            work: 0,
-            spare: Vec::new(),
-        }
-    }
-}
-
-impl<V: Value> Lists<V> {
-    pub(super) fn rest(&self, item: Item) -> Rest {
-        self.rests[index(item.0)]
-    }
-
-    /// Begins a list.
-    pub(super) fn next_turn(&mut self) {
-        if self.turn == u32::MAX {
-            self.seen.fill(0);
-            self.turn = 0;
-        }
-        self.turn += 1;
-    }
-
-    /// Adds an item to a list unless it is there; tells whether anything may come after it.
-    pub(super) fn put(&mut self, list: &mut Vec<Item>, item: Item) -> bool {
-        let seen = &mut self.seen[index(item.0)];
-        if *seen != self.turn {
-            *seen = self.turn;
-            list.push(item);
-        }
-        !matches!(self.rest(item), Rest::Node(node) if node < TERMINALS && node & UNDECIDED == 0)
-    }
-
-    /// Counts the work on a list of so many items; tells whether it is not too much.
-    pub(super) fn works(&mut self, len: usize) -> bool {
-        let left = self.work.checked_sub(1 + len);
-        self.work = left.unwrap_or_default();
-        left.is_some()
-    }
-
-    fn known(&self, list: &[Item], hash: u32) -> Option<Node> {
-        let same = |known: &Known| {
-            known.hash == hash && self.keys[known.start..][..index(known.len)] == *list
-        };
-        self.known.find(whole(hash), same).map(|known| known.node)
-    }
-
-    fn learn(&mut self, list: &[Item], hash: u32, node: Node) -> Result<(), OverBudget> {
-        let known = Known { start: self.keys.len(), len: count(list.len())?, hash, node };
-        self.keys.extend_from_slice(list);
-        self.known.insert_unique(whole(hash), known, |known| whole(known.hash));
-        Ok(())
-    }
-}
 
 impl<V: Value> Diagrams<V> {
     /// Returns the item that is a diagram everywhere.
@@ -376,8 +274,4 @@ impl<V: Value> Diagrams<V> {
         }
         self.inside_or_not(level, only, nodes).map(Some)
     }
-}
-
-fn count(len: usize) -> Result<u32, OverBudget> {
-    u32::try_from(len).map_err(|_| OverBudget)
 }

@@ -1,13 +1,14 @@
 //! What a policy means, as a diagram: built from its flow rules and docs/semantics.md, and from nothing of
 //! the passes.
 
-use super::diagram::{
-    ACCEPT, Diagrams, LEFT, Node, OverBudget, UNDECIDED, Value, exchanged, terminal,
-};
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
 use super::field;
-use super::list::Item;
 use super::product::Product;
+use super::store::Item;
+use super::terminal::{ACCEPT, LEFT, Node, UNDECIDED, exchanged, terminal};
 use super::translate::Side;
+use super::value::Value;
 use crate::ir::flow::RuleSet;
 use crate::ir::packet::{self, HopLimit, TcpFlags};
 use crate::ir::{

@@ -3,11 +3,15 @@
 //! Hook, interfaces and connection state come first: they say which of the policy's lists speaks, and what is
 //! left of the artifact's list. What is left is the same at many places, and is compared once.
 
-use super::diagram::{ACCEPT, Diagrams, OverBudget, UNDECIDED, Value, terminal};
-use super::list::Item;
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
 use super::meaning::{Done, Governed, done, tracked};
+use super::store::Item;
+use super::terminal::{ACCEPT, UNDECIDED, terminal};
 use super::translate::{self, Side};
-use super::{Claim, field, witness};
+use super::value::Value;
+use super::witness::{self, Meeting};
+use super::{Claim, field};
 use crate::ir::flow::RuleSet;
 use crate::ir::{Direction, Hook, Interface, Packet, Placement, State, Verdict};
 use crate::program::Program;
@@ -22,19 +26,6 @@ pub(super) enum Found {
     Policy(Packet),
     /// It is not decided as declared.
     Declared(Packet),
-}
-
-/// Where and in what state packets meet a firewall.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Meeting {
-    /// The hook.
-    pub hook: Hook,
-    /// The incoming interface; 0 where the hook has none.
-    pub incoming: Interface,
-    /// The outgoing interface; 0 where the hook has none.
-    pub outgoing: Interface,
-    /// What connection tracking says.
-    pub state: State,
 }
 
 impl Meeting {

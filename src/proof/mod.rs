@@ -5,6 +5,7 @@
 //! that the compiler is not its own judge.
 
 mod boxes;
+mod budget;
 mod compare;
 mod diagram;
 mod field;
@@ -16,16 +17,19 @@ mod meetings;
 mod parting;
 mod product;
 mod runs;
+mod store;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod translate;
+mod value;
 mod witness;
 
+pub use budget::{Budget, OverBudget, limit_memory};
 pub use compare::{Difference, Differs, between};
-pub use diagram::{Budget, OverBudget, limit_memory};
 pub use filter::of_filter;
 pub use flows::{Packets, Space};
-pub use meetings::Meeting;
+pub use witness::Meeting;
 
 use crate::ir::flow::RuleSet;
 use crate::ir::packet::Filter;
@@ -33,9 +37,11 @@ use crate::ir::{Decision, Packet, Placement, StateMode, Verdict, decide};
 use crate::net::Family;
 use crate::program::{self, Match, Place, Program};
 use crate::timing::phase;
-use diagram::{Diagrams, Node, Value};
+use diagram::Diagrams;
 use meaning::Governed;
 use meetings::Found;
+use terminal::Node;
+use value::Value;
 
 /// That an artifact means what its policy means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

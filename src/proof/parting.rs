@@ -1,62 +1,10 @@
 //! A first-match list parted by the values of one field: between two cuts, the same is left of every item.
 
-use super::diagram::{Diagrams, OverBudget, UNDECIDED, Value, index};
-use super::list::{Item, Rest};
-use super::product::Set;
-
-/// Where what is left of the items of a group changes, and to what.
-#[derive(Clone, Copy)]
-struct Cut<V> {
-    at: V,
-    group: u32,
-    now: Left,
-}
-
-/// What is left of an item between two cuts.
-#[derive(Clone, Copy)]
-enum Left {
-    /// Nothing: undecided.
-    Nothing,
-    /// What stands below its set.
-    Below,
-    /// This.
-    Item(Item),
-}
-
-/// What items change together, in the order of these.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum By {
-    Set(Set),
-    Node(Item),
-}
-
-/// A list on its way along the values of a field. The memory is used again.
-pub(super) struct Parting<V> {
-    /// The items that look at the field: what they change by, and their places in the list.
-    looking: Vec<(By, u32)>,
-    /// Where in `looking` each group ends.
-    ends: Vec<u32>,
-    cuts: Vec<Cut<V>>,
-    /// What is left of each item at the moment.
-    left: Vec<Left>,
-    /// The places of which something is left, in order.
-    current: Vec<u32>,
-    /// The list that is left.
-    part: Vec<Item>,
-}
-
-impl<V> Default for Parting<V> {
-    fn default() -> Self {
-        Parting {
-            looking: Vec::new(),
-            ends: Vec::new(),
-            cuts: Vec::new(),
-            left: Vec::new(),
-            current: Vec::new(),
-            part: Vec::new(),
-        }
-    }
-}
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
+use super::store::{By, Cut, Item, Left, Parting, Rest, Set};
+use super::terminal::UNDECIDED;
+use super::value::{Value, index};
 
 /// What is done with each part: the last value of the field, and what is left; tells whether to go on.
 pub(super) type Visit<'a, V> =

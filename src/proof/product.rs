@@ -1,16 +1,12 @@
 //! Products of sets of values, one set a field; and unions of products with fewer of them.
 
-use super::diagram::{Diagrams, LEVELS, OverBudget, Value, half, hash_of, index, whole};
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
 use super::field;
+use super::store::{ANY, Set};
+use super::value::{LEVELS, Value, half, hash_of, whole};
 use crate::program::{common, sorted};
 use hashbrown::HashTable;
-
-/// A set of values of one field, by its number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) struct Set(u32);
-
-/// Every value.
-const ANY: Set = Set(u32::MAX);
 
 /// Packets whose fields are in these sets, by level.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -34,39 +30,6 @@ impl Product {
     fn without(mut self, level: u8) -> Self {
         self.put(level, ANY);
         self
-    }
-}
-
-/// The sets of one address family, each once.
-pub(super) struct Sets<V> {
-    ranges: Vec<(V, V)>,
-    /// Where the ranges of each set end; they begin where those of the one before end.
-    ends: Vec<u32>,
-    at: HashTable<(u32, Set)>,
-}
-
-impl<V> Default for Sets<V> {
-    fn default() -> Self {
-        Sets { ranges: Vec::new(), ends: Vec::new(), at: HashTable::new() }
-    }
-}
-
-impl<V: Value> Sets<V> {
-    /// Returns where the ranges of a set stand.
-    pub(super) fn stretch(&self, set: Set) -> std::ops::Range<usize> {
-        let at = index(set.0);
-        let start = at.checked_sub(1).map_or(0, |before| index(self.ends[before]));
-        start..index(self.ends[at])
-    }
-
-    /// Returns the ranges of a set.
-    pub(super) fn of(&self, set: Set) -> &[(V, V)] {
-        &self.ranges[self.stretch(set)]
-    }
-
-    /// Returns a range by its place.
-    pub(super) fn range(&self, at: usize) -> (V, V) {
-        self.ranges[at]
     }
 }
 

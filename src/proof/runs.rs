@@ -6,11 +6,12 @@
 //! lists do not: rules that alternate between allowing and refusing, between large groups of hosts, have diagrams
 //! as large as the product of the groups.
 
-use super::diagram::{
-    ACCEPT, Diagrams, LEFT, Node, OverBudget, TERMINALS, UNDECIDED, Value, terminal,
-};
-use super::list::Item;
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
 use super::product::Product;
+use super::store::Item;
+use super::terminal::{ACCEPT, LEFT, Node, TERMINALS, UNDECIDED, terminal};
+use super::value::Value;
 use crate::ir::Verdict;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;

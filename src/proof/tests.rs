@@ -1,8 +1,11 @@
 //! Lists, products and runs against diagrams joined one by one.
 
-use super::diagram::{ACCEPT, Budget, Diagrams, LEFT, MAYBE, Node, UNDECIDED, Value};
-use super::list::Item;
+use super::budget::Budget;
+use super::diagram::Diagrams;
 use super::product::Product;
+use super::store::Item;
+use super::terminal::{ACCEPT, LEFT, MAYBE, Node, UNDECIDED};
+use super::value::Value;
 use super::{diagrams, field};
 use crate::net::Family;
 use proptest::prelude::*;

@@ -4,12 +4,13 @@
 //! which the text decides. Where that cannot be said as a list, or where it would become too long, the chain's
 //! diagram stands in the list.
 
-use super::diagram::{
-    ACCEPT, Diagrams, LEFT, MAYBE, Node, OverBudget, UNDECIDED, Value, exchanged, terminal,
-};
+use super::budget::OverBudget;
+use super::diagram::Diagrams;
 use super::field;
-use super::list::Item;
-use super::product::{Product, Set};
+use super::product::Product;
+use super::store::{Item, Set};
+use super::terminal::{ACCEPT, LEFT, MAYBE, Node, UNDECIDED, exchanged, terminal};
+use super::value::Value;
 use crate::ir::Placement;
 use crate::net::Family;
 use crate::program::{Base, Chain, Clause, Field, Match, Program, Ranges, Then};

@@ -1,11 +1,25 @@
 //! A packet that two diagrams decide differently.
 
-use super::diagram::{Diagrams, LEVELS, Node};
+use super::diagram::Diagrams;
 use super::field;
-use super::meetings::Meeting;
+use super::terminal::Node;
 use super::translate::Side;
-use crate::ir::{Hook, Packet, Placement, State};
+use super::value::LEVELS;
+use crate::ir::{Hook, Interface, Packet, Placement, State};
 use crate::net::protocol;
+
+/// Where and in what state packets meet a firewall.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Meeting {
+    /// The hook.
+    pub hook: Hook,
+    /// The incoming interface; 0 where the hook has none.
+    pub incoming: Interface,
+    /// The outgoing interface; 0 where the hook has none.
+    pub outgoing: Interface,
+    /// What connection tracking says.
+    pub state: State,
+}
 
 /// Finds a packet that two diagrams decide differently, or none when they are the same.
 pub(super) fn difference<V: Side>(

@@ -7,6 +7,7 @@ pub(super) const CAPS: Caps = Caps {
     kind: "aws-network-acl",
     writes: "one file: terraform (.tf), terraform-json (.tf.json), cloudformation (.yaml) or api-json (.json, requests of CreateNetworkAclEntry)",
     floor: "Terraform provider hashicorp/aws 5; any version of CloudFormation and of the API",
+    listing: "`aws ec2 describe-network-acls`, or `terraform show -json`",
     order: Order::FirstMatch,
     folder: false,
     default: "the ACL's own last entry (`*`), which denies; an entry that allows before it",

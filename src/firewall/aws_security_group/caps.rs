@@ -7,6 +7,7 @@ pub(super) const CAPS: Caps = Caps {
     kind: "aws-security-group",
     writes: "one file: terraform (.tf), terraform-json (.tf.json), cloudformation (.yaml) or ip-permissions (.json)",
     floor: "Terraform provider hashicorp/aws 5; any version of CloudFormation and of the API",
+    listing: "`aws ec2 describe-security-groups` or `describe-security-group-rules`, with `get-managed-prefix-list-entries`; or `terraform show -json`",
     order: Order::Unordered,
     folder: false,
     default: "what no rule allows is dropped; a default that allows becomes rules",

@@ -8,10 +8,11 @@ mod json;
 mod yaml;
 
 pub(in crate::firewall) use hcl::read as hcl;
-pub(crate) use json::DEEPEST as LISTED;
+use json::DEEPEST as LISTED;
 pub(in crate::firewall) use json::read as listed;
 pub(in crate::firewall) use yaml::{json, yaml};
 
+use crate::diag::{Code, Limit};
 use crate::firewall::ReadError;
 use crate::program::sets;
 use crate::program::{Field, Match, Place};
@@ -31,7 +32,7 @@ pub(in crate::firewall) enum Value {
     Bool(bool),
     Number(i64),
     Text(String),
-    /// An expression that names another object: `aws_network_acl.edge.id`.
+    /// An expression that names another object: `aws_vpc.edge.id`.
     Reference(String),
     List(Vec<Node>),
     /// In the order of the text; no key twice.
@@ -39,7 +40,19 @@ pub(in crate::firewall) enum Value {
 }
 
 /// The deepest nesting that is read.
-pub(crate) const DEEPEST: usize = 24;
+const DEEPEST: usize = 24;
+
+/// Returns the limits of the documents' readers.
+pub(in crate::firewall) fn limits() -> Vec<Limit> {
+    let deep = |of, most: usize, code| {
+        let says = "this is nested too deep".to_owned();
+        Limit::new(of, most.to_string(), says, code, "what reads it calls itself")
+    };
+    vec![
+        deep("nesting in an artifact of AWS", DEEPEST, Code::NotProven),
+        deep("nesting in what AWS's tools list", LISTED, Code::ListingNotRead),
+    ]
+}
 
 /// Makes the error for a line of the artifact's only file.
 pub(in crate::firewall) fn refuse(line: usize, reason: impl Into<String>) -> ReadError {

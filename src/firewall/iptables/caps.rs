@@ -7,6 +7,7 @@ pub(super) const CAPS: Caps = Caps {
     kind: "iptables",
     writes: "a folder with files for `iptables-restore` and `ip6tables-restore`",
     floor: "iptables 1.8.9",
+    listing: "`iptables-save` and `ip6tables-save`, with `ipset save` where sets are used",
     order: Order::FirstMatch,
     folder: true,
     default: "the last rule of each direction's chain",

@@ -7,6 +7,7 @@ pub(super) const CAPS: Caps = Caps {
     kind: "nftables",
     writes: "one file for `nft -f` that replaces the policy's own table and touches no other",
     floor: "nft 1.0.6",
+    listing: "`nft list ruleset` or `nft -j list ruleset`",
     order: Order::FirstMatch,
     folder: false,
     default: "host: the base chains' policy; gateway: the last rule of each direction's chain",

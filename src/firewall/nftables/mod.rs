@@ -19,6 +19,7 @@ use super::caps::Caps;
 use super::options::OptionSpec;
 use super::render::Templates;
 use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
+use crate::diag::{Code, Limit};
 use crate::ir::packet::{Filter, Sight};
 use crate::net::IpSet;
 use crate::program::{Match, Program};
@@ -39,6 +40,16 @@ impl Firewall for Nftables {
 
     fn templates(&self) -> &'static [(&'static str, &'static str)] {
         &[("nftables.nft.j2", include_str!("../../../templates/nftables.nft.j2"))]
+    }
+
+    fn limits(&self) -> Vec<Limit> {
+        vec![Limit::new(
+            "tokens that `define` stands for in nftables",
+            live::MOST.to_string(),
+            "the definitions stand for too much".to_owned(),
+            Code::ListingNotRead,
+            "definitions of definitions double",
+        )]
     }
 
     fn sight(&self, _: Option<&IpSet>) -> Sight {

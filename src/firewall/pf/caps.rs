@@ -7,6 +7,7 @@ pub(super) const CAPS: Caps = Caps {
     kind: "pf",
     writes: "one file for `pfctl -f`, or for an anchor (`load anchor NAME from FILE`)",
     floor: "pf of OpenBSD 7.6 and of FreeBSD 12 (`dialect: common`, unless said), or of one of them",
+    listing: "`pfctl -sr` and `pfctl -sn`, or the whole pf.conf, with `pfctl -t NAME -T show` for tables",
     order: Order::FirstMatch,
     folder: false,
     default: "the last rule of each direction; what the policy does not speak of passes by pf's own default",

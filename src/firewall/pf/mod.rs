@@ -11,6 +11,7 @@ use super::caps::Caps;
 use super::options::OptionSpec;
 use super::render::Templates;
 use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec, at_hook};
+use crate::diag::{Code, Limit};
 use crate::ir::packet::{Filter, Sight};
 use crate::ir::{Hook, Placement};
 use crate::net::IpSet;
@@ -56,6 +57,26 @@ impl Firewall for Pf {
 
     fn templates(&self) -> &'static [(&'static str, &'static str)] {
         &[("pf.conf.j2", include_str!("../../../templates/pf.conf.j2"))]
+    }
+
+    fn limits(&self) -> Vec<Limit> {
+        let deepest = live::DEEPEST;
+        vec![
+            Limit::new(
+                "words that macros stand for in pf",
+                live::MOST.to_string(),
+                "the macros make too many words".to_owned(),
+                Code::ListingNotRead,
+                "macros of macros double",
+            ),
+            Limit::new(
+                "anchors in anchors of pf",
+                deepest.to_string(),
+                format!("more than {deepest} anchors deep"),
+                Code::ListingNotRead,
+                "what reads them calls itself",
+            ),
+        ]
     }
 
     /// pf has no match on the TTL or hop limit of a packet (pf.conf(5); `min-ttl` rewrites it).

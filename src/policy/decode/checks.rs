@@ -1,10 +1,11 @@
 //! How findings are taken, and which are meant.
 
-use super::{Context, checked, choose, items, table};
+use super::{Context, choose, items, table};
 use crate::diag::{Code, Diagnostic, Diags, Severity, suggestion};
 use crate::policy::ast::{Ignored, Spanned};
 use crate::policy::document::{Node, require, shape, wrong_type};
 use crate::policy::raw;
+use crate::policy::text::checked;
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ const LEVELS: &[(&str, Option<Severity>)] =
     &[("error", Some(Severity::Error)), ("warn", Some(Severity::Warning)), ("off", None)];
 
 /// Reads the levels of findings.
-pub(super) fn checks(
+pub(in crate::policy) fn checks(
     root: Node<'_>,
     context: &mut Context<'_>,
 ) -> BTreeMap<Code, Option<Severity>> {

@@ -1,11 +1,12 @@
 //! What a policy must do: tests of single packets, and invariants over all of them.
 
 use super::rule::DIRECTIONS;
-use super::{ACTIONS, Context, checked, choose, items, network, service};
+use super::{ACTIONS, Context, choose, items, network, service};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::policy::ast::{Invariant, InvariantKind, NetworkExpr, PacketTest, ServiceExpr, Spanned};
 use crate::policy::document::{Node, require, shape};
 use crate::policy::raw;
+use crate::policy::text::checked;
 
 /// Reads the tests of a file.
 pub(in crate::policy) fn tests(root: Node<'_>, context: &mut Context<'_>) -> Vec<PacketTest> {

@@ -1,11 +1,11 @@
 //! The options that only some kinds of firewall have: decoded by the data of each kind.
 
 use super::choose;
-use super::text::shown;
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::firewall::Kind;
 use crate::firewall::options::{OptionSpec, Setting, Tie, Values};
 use crate::policy::document::{Node, require, wrong_type};
+use crate::policy::text::shown;
 use serde_yaml::Value;
 
 /// Returns the keys that are options of some kind of firewall.

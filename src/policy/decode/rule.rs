@@ -1,6 +1,5 @@
 //! Rules.
 
-use super::text::{check_date, check_name, checked, log_prefix, rate_limit};
 use super::{ACTIONS, Context, choose, network, service};
 use crate::diag::Diags;
 use crate::ir::{Action, Direction, Log};
@@ -8,6 +7,7 @@ use crate::net::PortSet;
 use crate::policy::ast::{Rule, Spanned};
 use crate::policy::document::{Node, require, shape, wrong_type};
 use crate::policy::raw;
+use crate::policy::text::{check_date, check_name, checked, log_prefix, rate_limit};
 use crate::source::Span;
 use serde_yaml::Value;
 

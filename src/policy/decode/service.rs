@@ -1,11 +1,11 @@
 //! Services: protocols, ports and ICMP types.
 
 use super::Context;
-use super::text::{is_name, shown};
 use crate::diag::{Code, Diagnostic, Diags, suggestion};
 use crate::net::{Family, PortSet, icmp, protocol};
 use crate::policy::ast::{Service, ServiceExpr, Spanned};
 use crate::policy::document::{Node, wrong_type};
+use crate::policy::text::{is_name, shown};
 use crate::source::Span;
 use serde_yaml::Value;
 

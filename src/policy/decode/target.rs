@@ -1,7 +1,6 @@
 //! Targets: which artifacts are asked for, and where they go.
 
 use super::options::{self, options, other_kinds_options};
-use super::text::{check_name, shown};
 use super::{Context, choose, network, table};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::firewall::{Kind, Spec};
@@ -9,13 +8,14 @@ use crate::ir::{Placement, StateMode};
 use crate::policy::ast::Target;
 use crate::policy::document::{Node, require, shape_of};
 use crate::policy::raw;
+use crate::policy::text::{check_name, shown};
 use crate::source::Span;
 
 const STATES: &[(&str, StateMode)] =
     &[("stateful", StateMode::Stateful), ("stateless", StateMode::Stateless)];
 
 /// Reads the targets in the order of the file.
-pub(super) fn targets(root: Node<'_>, context: &mut Context<'_>) -> Vec<Target> {
+pub(in crate::policy) fn targets(root: Node<'_>, context: &mut Context<'_>) -> Vec<Target> {
     let Some(table) = table(root, "targets", context.diags) else { return Vec::new() };
     let mut targets = Vec::new();
     let mut outputs = Outputs::default();

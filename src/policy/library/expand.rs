@@ -5,11 +5,10 @@ use super::parameter::{Kind, Parameter, argument};
 use super::template::{Expressions, Values};
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::policy::ast::{NamedService, Network, Policy, Rule};
-use crate::policy::decode::{
-    Context, Fallback, Scope, check_name, items, network, rule, service, shown, table,
-};
+use crate::policy::decode::{Context, Fallback, Scope, items, network, rule, service, table};
 use crate::policy::document::{Node, require, shape, wrong_type};
 use crate::policy::raw;
+use crate::policy::text::{check_name, shown};
 use crate::source::Span;
 use rustc_hash::FxHashMap;
 use serde_yaml::Value;

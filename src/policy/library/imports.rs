@@ -2,10 +2,11 @@
 
 use super::parameter::{Parameter, parameters};
 use crate::diag::{Code, Diagnostic, Diags, listed};
-use crate::policy::decode::{RESERVED, check_date, check_name, checked, items, shown, table};
+use crate::policy::decode::{RESERVED, items, table};
 use crate::policy::document::{Document, Node, require, shape, wrong_type};
 use crate::policy::files::{Files, kind};
 use crate::policy::raw;
+use crate::policy::text::{check_date, check_name, checked, shown};
 use crate::source::Span;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -2,9 +2,10 @@
 
 use crate::diag::{Code, Diagnostic, Diags, enumerate};
 use crate::near::nearest;
-use crate::policy::decode::{check_name, checked, choose, shown, table};
+use crate::policy::decode::{choose, table};
 use crate::policy::document::{Node, require, shape, wrong_type};
 use crate::policy::raw;
+use crate::policy::text::{check_name, checked, shown};
 use crate::source::Span;
 use serde_yaml::Value;
 use std::collections::BTreeMap;

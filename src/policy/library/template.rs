@@ -1,8 +1,8 @@
 //! The expressions of libraries: minijinja's, over the arguments and the tables.
 
 use crate::diag::{Code, Diagnostic, Diags, enumerate};
-use crate::policy::decode::shown;
 use crate::policy::document::Node;
+use crate::policy::text::shown;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_yaml::{Mapping, Value};

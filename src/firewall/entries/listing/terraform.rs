@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 pub(in crate::firewall) struct Resource<'a> {
     /// Its whole address.
     pub(in crate::firewall) address: &'a str,
-    /// `aws_network_acl` and the like.
+    /// `aws_instance` and the like.
     pub(in crate::firewall) kind: &'a str,
     /// Whether it is only looked up.
     pub(in crate::firewall) data: bool,

@@ -10,7 +10,7 @@ pub(crate) const TEXT: usize = 200;
 pub(crate) const NAME: usize = 64;
 
 /// Tells whether a text is a lower-case letter, then lower-case letters, digits, `-` and perhaps `_`.
-pub(in crate::policy) fn is_name(text: &str, underscore: bool) -> bool {
+pub(super) fn is_name(text: &str, underscore: bool) -> bool {
     let first = text.starts_with(|c: char| c.is_ascii_lowercase());
     let rest = |b: u8| {
         b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || (underscore && b == b'_')
@@ -19,7 +19,7 @@ pub(in crate::policy) fn is_name(text: &str, underscore: bool) -> bool {
 }
 
 /// Tells whether a name is well formed and says why when it is not.
-pub(in crate::policy) fn check_name(
+pub(super) fn check_name(
     what: &str,
     name: &str,
     reserved: &[&str],
@@ -60,7 +60,7 @@ fn plain_name(name: &str, underscore: bool) -> Option<String> {
 }
 
 /// Makes what a user wrote fit for a message: one line, not too long, nothing invisible.
-pub(in crate::policy) fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(60)
@@ -87,12 +87,7 @@ fn invisible(c: char) -> bool {
 
 /// Returns a text that is safe in every artifact: one line, printable, at most 200 characters, without `"`
 /// and `\`; empty when it is not, and says why.
-pub(in crate::policy) fn checked(
-    what: &str,
-    text: String,
-    span: Span,
-    diags: &mut Diags,
-) -> String {
+pub(super) fn checked(what: &str, text: String, span: Span, diags: &mut Diags) -> String {
     let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
     if text.len() <= TEXT && text.bytes().all(plain) {
         return text;
@@ -136,7 +131,7 @@ pub(super) fn log_prefix(text: String, span: Span, diags: &mut Diags) -> Option<
 }
 
 /// Tells whether a text is a real day in the form YYYY-MM-DD, and says so when it is not.
-pub(in crate::policy) fn check_date(what: &str, text: &str, span: Span, diags: &mut Diags) -> bool {
+pub(super) fn check_date(what: &str, text: &str, span: Span, diags: &mut Diags) -> bool {
     let Err(reason) = real_day(text) else { return true };
     let message = format!("`{what}` is not a day: {reason}");
     let help = "write a day as YYYY-MM-DD, such as `2027-06-30`";
