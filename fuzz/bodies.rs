@@ -4,15 +4,15 @@
 #[path = "grow.rs"]
 pub mod grow;
 
-use portcullis::analysis::Names;
-use portcullis::command::compile::{Inputs, compile};
-use portcullis::command::verify::Verifier;
+use portcullis::command::compile::{Inputs, Intent, compile};
+use portcullis::command::{self, Session};
 use portcullis::diag::{Code, Diags, Format, render};
 use portcullis::feed::Feeds;
 use portcullis::firewall::{self, File, Kind, Spec, render::Templates};
 use portcullis::ir::{Placement, StateMode};
 use portcullis::pass::resolve;
-use portcullis::policy::{self, Loader, ast::Policy};
+use portcullis::policy::{self, Loader};
+use portcullis::proof::Prover;
 use portcullis::source::SourceMap;
 
 /// How far an input got.
@@ -71,28 +71,24 @@ pub fn whole(bytes: &[u8]) -> Far {
         return Far::Refused;
     };
     let feeds = Feeds::bundled();
-    let inputs = Inputs { feeds: &feeds, templates: &Templates::default(), source: "fuzz.yaml" };
-    let artifacts = compile(&policy, &inputs, &|_| true, &mut diags);
+    let inputs = Inputs { templates: &Templates::default(), source: "fuzz.yaml" };
+    let resolved = command::resolved(&policy, &feeds, &mut diags);
+    let artifacts = resolved.as_ref().and_then(|resolved| {
+        let mut session = Session::new(&policy, &feeds, resolved);
+        compile(&mut session, &inputs, &|_| true, &mut diags)
+    });
     let said = render(&diags, &sources, Format::Human { color: false });
     assert!(!diags.counts().contains_key(&Code::NotProven), "{text}\n{said}");
-    let Some(artifacts) = artifacts else { return Far::Read };
-    let files = artifacts.into_iter().map(|artifact| artifact.files);
-    verified(&policy, &feeds, files, &text);
-    Far::Proven
-}
-
-fn verified(policy: &Policy, feeds: &Feeds, files: impl Iterator<Item = Vec<File>>, text: &str) {
-    let (mut sources, mut diags) = (SourceMap::default(), Diags::default());
-    let Some(resolved) = resolve::resolve(policy, feeds, &mut diags) else {
-        panic!("what compiled does not resolve: {text}")
-    };
-    let sets = resolve::names(policy, feeds);
-    let names = Names::new(sets.networks, sets.services);
-    let mut verifier = Verifier::new(policy, &resolved, &names);
-    for (target, files) in policy.targets.iter().zip(files) {
-        let verified = verifier.target(target, &files, &mut sources, &mut diags);
-        assert!(verified.is_some_and(|verified| verified.equal), "{text}");
+    let Some((artifacts, resolved)) = artifacts.zip(resolved) else { return Far::Read };
+    let mut prover = Prover::new(&resolved.rules);
+    for (target, artifact) in policy.targets.iter().zip(artifacts) {
+        let program = firewall::read_artifact(&target.spec, &artifact.files).expect("it was read");
+        let members = resolved.members.get(&target.spec.name);
+        let intent = Intent::of(&resolved.rules, &target.spec, members);
+        let differences = prover.differences(&intent.claim(), &program, 4).expect("small");
+        assert!(differences.is_empty(), "{text}");
     }
+    Far::Proven
 }
 
 /// Reads a listing that is grown from bytes; the first one says of which firewall.

@@ -3,6 +3,7 @@
 use portcullis::analysis::{
     Asked, Cause, Change, Found, Kind, Useless, Why, Work, changes, overlaps, useless,
 };
+use portcullis::command::Session;
 use portcullis::command::test::expectations;
 use portcullis::diag::Diags;
 use portcullis::feed::Feeds;
@@ -495,8 +496,9 @@ proptest! {
         let loaded = policy::load("p", &Text(text.clone()), &mut sources, &mut diags);
         let loaded = loaded.ok_or_else(|| TestCaseError::fail(format!("{text}{:?}", diags.list())))?;
         // Rules between families that do not meet are refused.
-        let Some(resolved) = resolve(&loaded, &Feeds::bundled(), &mut diags) else { return Ok(()) };
-        let outcomes = expectations(&loaded, &resolved);
+        let feeds = Feeds::bundled();
+        let Some(resolved) = resolve(&loaded, &feeds, &mut diags) else { return Ok(()) };
+        let outcomes = expectations(&mut Session::new(&loaded, &feeds, &resolved));
         for ((kind, bounds), outcome) in invariants.iter().zip(&outcomes) {
             let (inbound, from, to, service) = *bounds;
             let way = if inbound { Direction::Inbound } else { Direction::Outbound };

@@ -1,6 +1,7 @@
 //! The command as a user runs it: exit codes, what is written, what is left alone.
 
 use assert_cmd::Command;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -382,4 +383,47 @@ fn what_the_program_tells_of_itself() {
     }
     assert_eq!(run(folder.path(), &["codes", "not-provne"]).0, 2);
     assert_eq!(run(folder.path(), &["nonsense"]).0, 2);
+}
+
+/// How often each phase of a run was gone through.
+fn phases(folder: &Path, arguments: &[&str]) -> BTreeMap<String, u32> {
+    let (_, _, said) = run(folder, &[arguments, &["--timings"]].concat());
+    let count = |line: &str| {
+        let (_, rest) = line.split_once(" ms ")?;
+        let (runs, phase) = rest.split_once(" x ")?;
+        Some((phase.trim().to_owned(), runs.trim().parse().ok()?))
+    };
+    said.lines().filter_map(count).collect()
+}
+
+#[test]
+fn nothing_is_resolved_proven_or_read_twice() {
+    let folder = folder(POLICY);
+    let packet = "inbound tcp 192.0.2.1 -> 10.0.0.1:443";
+    for (arguments, policies) in [
+        (&["compile"][..], 1),
+        (&["verify", "policy.yaml"], 1),
+        (&["check"], 1),
+        (&["explain", "policy.yaml", packet], 1),
+        (&["diff", "policy.yaml", "policy.yaml"], 2),
+    ] {
+        let phases = phases(folder.path(), arguments);
+        let runs = |phase: &str| phases.get(phase).copied().unwrap_or_default();
+        assert_eq!(runs("resolve"), policies, "{arguments:?}: {phases:?}");
+        for phase in ["lower, aggregate", "generate", "read back", "prove"] {
+            assert_eq!(runs(phase), policies * 2, "{arguments:?}: {phase}: {phases:?}");
+        }
+        assert_eq!(runs("read"), 0, "{arguments:?}: {phases:?}");
+    }
+    for arguments in [&["test"][..], &["explain", "policy.yaml", "where can lan go on tcp/80"]] {
+        let phases = phases(folder.path(), arguments);
+        assert_eq!(phases.get("resolve"), Some(&1), "{arguments:?}: {phases:?}");
+        assert_eq!(phases.get("prove"), None, "{arguments:?}: {phases:?}");
+    }
+    // What was changed by hand is read, once.
+    let edge = folder.path().join("edge.nft");
+    let text = fs::read_to_string(&edge).expect("an artifact");
+    fs::write(&edge, text.replace("policy drop", "policy accept")).expect("a file");
+    let phases = phases(folder.path(), &["verify", "policy.yaml"]);
+    assert_eq!(phases.get("read"), Some(&1), "{phases:?}");
 }

@@ -2,9 +2,14 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test docs` writes them anew.
 
+mod common;
+
+use common::corpus;
 use portcullis::diag::Code;
 use portcullis::firewall::caps;
 use portcullis::limits;
+use portcullis::policy::{self, FileKind, language};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -28,13 +33,55 @@ fn pages_are_as_the_program_makes_them() {
         ("diagnostics.md", diagnostics()),
         ("targets.md", caps::document()),
         ("limits.md", limits::document()),
+        ("language.md", language::document(example)),
+        ("schema/policy.json", policy::schema(FileKind::Policy)),
+        ("schema/library.json", policy::schema(FileKind::Library)),
+        ("schema/tests.json", policy::schema(FileKind::Tests)),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &page).expect("written");
         }
         let written = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(written == page, "docs/{name} is out of date: UPDATE_GOLDEN=1 writes it anew");
+    }
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/language")
+}
+
+fn example(name: &str) -> String {
+    std::fs::read_to_string(folder().join(format!("{name}.yaml"))).expect("an example")
+}
+
+/// Every key of a document, wherever it stands.
+fn keys(value: &serde_yaml::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_yaml::Value::Mapping(map) => {
+            for (key, value) in map {
+                found.extend(key.as_str().map(str::to_owned));
+                keys(value, found);
+            }
+        }
+        serde_yaml::Value::Sequence(items) => items.iter().for_each(|item| keys(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn examples_of_the_language_show_every_key_and_compile() {
+    for (name, wanted) in language::examples() {
+        let value = serde_yaml::from_str(&example(name)).expect("YAML");
+        let mut shown = BTreeSet::new();
+        keys(&value, &mut shown);
+        let missing: Vec<_> = wanted.into_iter().filter(|key| !shown.contains(key)).collect();
+        assert!(missing.is_empty(), "docs/language/{name}.yaml does not show {missing:?}");
+        if name != "library" {
+            let case = corpus::case(&folder().join(format!("{name}.yaml")));
+            assert!(!case.artifacts.is_empty(), "{name}");
+        }
     }
 }
 

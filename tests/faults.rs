@@ -3,6 +3,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test faults` writes the texts anew; review them like code.
 
 use portcullis::command::compile::{self, Inputs};
+use portcullis::command::{self, Session};
 use portcullis::diag::{self, Diags, Format};
 use portcullis::feed::Feeds;
 use portcullis::firewall::render::Templates;
@@ -31,17 +32,21 @@ fn check(root: &str, loader: &dyn Loader, sources: &mut SourceMap, diags: &mut D
         "{root}: a policy and errors exclude each other"
     );
     let Some(policy) = policy else { return };
-    portcullis::command::check::expired(&policy, "2030-01-01", diags);
+    command::check::expired(&policy, "2030-01-01", diags);
     let (feeds, templates) = (Feeds::bundled(), Templates::default());
-    let inputs = Inputs { feeds: &feeds, templates: &templates, source: root };
+    let inputs = Inputs { templates: &templates, source: root };
     let before = diags.errors();
-    let compiled = compile::compile(&policy, &inputs, &|_| true, diags);
+    let resolved = command::resolved(&policy, &feeds, diags);
+    let compiled = resolved.as_ref().and_then(|resolved| {
+        let mut session = Session::new(&policy, &feeds, resolved);
+        compile::compile(&mut session, &inputs, &|_| true, diags)
+    });
     assert!(compiled.is_none() || diags.errors() == before, "{root}: files in spite of errors");
     if compiled.is_some() {
         let days = Some(("2030-01-01", "2030-01-31"));
-        let steps = portcullis::command::check::STEPS;
-        let asks = portcullis::command::check::Asks { feeds: &feeds, days, owners: false, steps };
-        portcullis::command::check::check(&policy, &asks, diags);
+        let steps = command::check::STEPS;
+        let asks = command::check::Asks { days, owners: false, steps };
+        command::check::check(&policy, resolved.as_ref(), &asks, diags);
     }
 }
 

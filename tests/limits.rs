@@ -4,6 +4,7 @@
 mod hostile;
 
 use portcullis::command::compile::{self, Inputs};
+use portcullis::command::{self, Session, check};
 use portcullis::diag::{self, Code, Diags, Format};
 use portcullis::feed::Feeds;
 use portcullis::firewall::options::Setting;
@@ -54,16 +55,15 @@ fn compiled(files: hostile::Files, templates: &Templates) -> Said {
     let policy = policy::load("policy.yaml", &Files(files), &mut sources, &mut diags);
     if let Some(policy) = policy {
         let feeds = Feeds::bundled();
-        let inputs = Inputs { feeds: &feeds, templates, source: "policy.yaml" };
-        let artifacts = compile::compile(&policy, &inputs, &|_| true, &mut diags);
+        let inputs = Inputs { templates, source: "policy.yaml" };
+        let resolved = command::resolved(&policy, &feeds, &mut diags);
+        let artifacts = resolved.as_ref().and_then(|resolved| {
+            let mut session = Session::new(&policy, &feeds, resolved);
+            compile::compile(&mut session, &inputs, &|_| true, &mut diags)
+        });
         assert_eq!(artifacts.is_none(), diags.has_errors());
-        let asks = portcullis::command::check::Asks {
-            feeds: &feeds,
-            days: None,
-            owners: false,
-            steps: portcullis::command::check::STEPS,
-        };
-        portcullis::command::check::check(&policy, &asks, &mut diags);
+        let asks = check::Asks { days: None, owners: false, steps: check::STEPS };
+        check::check(&policy, resolved.as_ref(), &asks, &mut diags);
     }
     Said { diags, sources }
 }

@@ -4,6 +4,7 @@ use portcullis::diag::{self, Diags, Format};
 
 use portcullis::ir::{Action, Baseline, Direction};
 use portcullis::net::PortSet;
+use portcullis::policy::FileKind;
 use portcullis::policy::ast::{NetworkExpr, Policy, ServiceExpr};
 use portcullis::policy::{self, Loader};
 use portcullis::source::{SourceMap, Span};
@@ -249,8 +250,12 @@ mod schema {
     use super::*;
     use serde_json::Value;
 
-    fn validator() -> jsonschema::Validator {
-        let schema: Value = serde_json::from_str(&policy::schema()).expect("JSON");
+    fn schema(kind: FileKind) -> Value {
+        serde_json::from_str(&policy::schema(kind)).expect("JSON")
+    }
+
+    fn validator(kind: FileKind) -> jsonschema::Validator {
+        let schema = schema(kind);
         jsonschema::draft202012::meta::validate(&schema).expect("a schema");
         jsonschema::validator_for(&schema).expect("a schema")
     }
@@ -261,17 +266,17 @@ mod schema {
 
     #[test]
     fn what_is_read_is_valid() {
-        let validator = validator();
         let builtin = include_str!("../rules/amazon-connect.yaml");
         let examples = [
-            EXAMPLE,
-            LIBRARY,
-            INNER,
-            builtin,
-            include_str!("../examples/amazon-connect/policy.yaml"),
-            include_str!("../examples/contact-center/policy.yaml"),
+            (FileKind::Policy, EXAMPLE),
+            (FileKind::Library, LIBRARY),
+            (FileKind::Library, INNER),
+            (FileKind::Library, builtin),
+            (FileKind::Policy, include_str!("../examples/amazon-connect/policy.yaml")),
+            (FileKind::Policy, include_str!("../examples/contact-center/policy.yaml")),
         ];
-        for text in examples {
+        for (kind, text) in examples {
+            let validator = validator(kind);
             let value = json(text).expect("YAML");
             let errors: Vec<_> =
                 validator.iter_errors(&value).map(|error| error.to_string()).collect();
@@ -333,7 +338,7 @@ mod schema {
 
     #[test]
     fn files_of_tests_are_described() {
-        let validator = validator();
+        let validator = validator(FileKind::Tests);
         let tests = |text: &str| validator.is_valid(&json(text).expect("YAML"));
         assert!(tests(
             "tests:\n  - { expect: drop, packet: x }\ninvariants:\n  - never: { direction: inbound, to: lan }\n"
@@ -347,7 +352,7 @@ mod schema {
 
     #[test]
     fn what_is_refused_for_its_shape_is_not_valid() {
-        let validator = validator();
+        let validator = validator(FileKind::Policy);
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
         let mut valid = std::collections::BTreeSet::new();
         for entry in std::fs::read_dir(folder).expect("tests/faults") {
@@ -363,8 +368,32 @@ mod schema {
     }
 
     #[test]
+    fn a_fault_is_reported_where_it_stands() {
+        let validator = validator(FileKind::Policy);
+        let good =
+            "{ id: ok, action: allow, direction: inbound, from: any, to: lan, service: tcp/22 }";
+        for (bad, at) in [
+            (good.replace("action", "acton"), "/rules/1"),
+            (good.replace("tcp/22", "tpc/22"), "/rules/1/service"),
+            (good.replace("from: any", "from: 300.1.1.1"), "/rules/1/from"),
+            (good.replace("from: any", "from: { include: any, excpt: lan }"), "/rules/1/from"),
+            (good.replace("from: any", "from: [any, { file: 1 }]"), "/rules/1/from/1/file"),
+            ("{ use: x, wth: {} }".to_owned(), "/rules/1"),
+        ] {
+            let text = format!("policy: p\nrules:\n  - {good}\n  - {bad}\n");
+            let value = json(&text).expect("YAML");
+            let places: Vec<_> = validator
+                .iter_errors(&value)
+                .map(|error| error.instance_path().as_str().to_owned())
+                .collect();
+            assert_eq!(places, [at], "{bad}");
+        }
+    }
+
+    #[test]
     fn editors_find_words_and_descriptions() {
-        let schema: Value = serde_json::from_str(&policy::schema()).expect("JSON");
+        let library = schema(FileKind::Library);
+        let schema = schema(FileKind::Policy);
         let rule = &schema["$defs"]["Rule"];
         assert_eq!(rule["additionalProperties"], false);
         assert_eq!(
@@ -373,7 +402,8 @@ mod schema {
         );
         assert!(rule["properties"]["action"]["description"].is_string());
         assert!(rule["properties"].get("when").is_none());
-        assert!(schema["$defs"]["LibraryRule"]["properties"].get("when").is_some());
+        assert!(library["$defs"]["Rule"]["properties"].get("when").is_some());
+        assert!(schema["$id"].is_string() && schema["$id"] != library["$id"]);
     }
 }
 

@@ -1,9 +1,10 @@
 //! `portcullis check`: everything that can be wrong with a policy; writes nothing.
 
-use super::report::{self, Failed, Session, print};
+use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
-use crate::command::check::{Asks, STEPS};
+use crate::command::check::{self, Asks, STEPS};
 use crate::command::compile::{self, Inputs};
+use crate::command::{self, Session};
 use crate::diag::{Code, Severity};
 use crate::firewall::render::Templates;
 use crate::timing::phase;
@@ -53,31 +54,34 @@ fn finding(text: &str) -> Result<Code, String> {
 
 /// Runs the command.
 pub(super) fn run(command: &Check, global: &Global) -> u8 {
-    report::run(global, |session| attempt(command, global, session))
+    report::run(global, |invocation| attempt(command, global, invocation))
 }
 
-fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs, session)?;
+fn attempt(command: &Check, global: &Global, invocation: &mut Invocation) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs, invocation)?;
     let templates = Templates::default();
-    let Some(policy) = load::policy(&command.policy, &command.inputs, session)? else {
-        session.finish(global, &json!(null));
+    let Some(policy) = load::policy(&command.policy, &command.inputs, invocation)? else {
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
     let source = load::source_name(&command.policy);
-    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
-    let diags = &mut session.diags;
+    let inputs = Inputs { templates: &templates, source: &source };
+    let diags = &mut invocation.diags;
     let progress = report::progress("checking", &policy, global);
-    let compiled = compile::compile(&policy, &inputs, &|_| true, diags);
+    let resolved = command::resolved(&policy, &feeds, diags);
+    let compiled = resolved.as_ref().and_then(|resolved| {
+        let mut session = Session::new(&policy, &feeds, resolved);
+        compile::compile(&mut session, &inputs, &|_| true, diags)
+    });
     let soon = command.inputs.as_of.as_deref().map(|day| (day, load::after(day, command.soon)));
     let asks = Asks {
-        feeds: &feeds,
         days: soon.as_ref().map(|(day, soon)| (*day, soon.as_str())),
         owners: [&command.levels.deny, &command.levels.warn]
             .into_iter()
             .any(|codes| codes.contains(&Code::MissingOwner)),
         steps: command.steps,
     };
-    phase("check", || crate::command::check::check(&policy, &asks, diags));
+    phase("check", || check::check(&policy, resolved.as_ref(), &asks, diags));
     progress.finish_and_clear();
     policy.checks.iter().for_each(|(code, level)| diags.set_level(*code, *level));
     for (codes, severity) in [
@@ -88,7 +92,7 @@ fn attempt(command: &Check, global: &Global, session: &mut Session) -> Result<u8
         codes.iter().for_each(|code| diags.set_level(*code, severity));
     }
     let findings = diags.list().iter().any(|d| d.severity != Severity::Note);
-    session.finish(global, &json!({ "findings": findings }));
+    invocation.finish(global, &json!({ "findings": findings }));
     if global.format == Format::Human && !findings {
         let (rules, targets) = (policy.rules.len(), compiled.map_or(0, |list| list.len()));
         print(&format!("nothing to report: {rules} rules, {targets} targets, each proven\n"));

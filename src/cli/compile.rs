@@ -1,8 +1,9 @@
 //! `portcullis compile`: writes the artifacts of a policy, or says which are out of date.
 
-use super::report::{self, Failed, Session, print, print_verbatim, say};
+use super::report::{self, Failed, Invocation, print, print_verbatim, say};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load, output};
 use crate::command::compile::{self, Artifact, Inputs};
+use crate::command::{self, Session};
 use crate::diag::{Code, Diagnostic};
 use crate::files::Tree;
 use crate::policy::ast::Policy;
@@ -54,36 +55,40 @@ enum Phase {
 
 /// Runs the command.
 pub(super) fn run(command: &Compile, global: &Global) -> u8 {
-    report::run(global, |session| attempt(command, global, session))
+    report::run(global, |invocation| attempt(command, global, invocation))
 }
 
-fn attempt(command: &Compile, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs, session)?;
-    let templates = load::templates(command.template_dir.as_deref(), session)?;
-    let Some(policy) = load::policy(&command.policy, &command.inputs, session)? else {
-        session.finish(global, &json!(null));
+fn attempt(command: &Compile, global: &Global, invocation: &mut Invocation) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs, invocation)?;
+    let templates = load::templates(command.template_dir.as_deref(), invocation)?;
+    let Some(policy) = load::policy(&command.policy, &command.inputs, invocation)? else {
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
     load::known_targets(&command.targets, &policy)?;
     if let Some(phase) = command.emit {
-        return emit(phase, &policy, &feeds, session, global);
+        return emit(phase, &policy, &feeds, invocation, global);
     }
     if policy.targets.is_empty() {
         let none = Diagnostic::new(Code::NoTargets, "the policy asks for no artifact");
-        session.diags.push(none.at(policy.name.span, "has no `targets:`"));
+        invocation.diags.push(none.at(policy.name.span, "has no `targets:`"));
     }
     let source = load::source_name(&command.policy);
-    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
+    let inputs = Inputs { templates: &templates, source: &source };
     let wanted = |name: &str| load::wants(&command.targets, name);
     let progress = report::progress("compiling and proving", &policy, global);
-    let artifacts = compile::compile(&policy, &inputs, &wanted, &mut session.diags);
+    let diags = &mut invocation.diags;
+    let artifacts = command::resolved(&policy, &feeds, diags).and_then(|resolved| {
+        let mut session = Session::new(&policy, &feeds, &resolved);
+        compile::compile(&mut session, &inputs, &wanted, diags)
+    });
     progress.finish_and_clear();
     match artifacts {
-        Some(artifacts) if !session.diags.has_errors() => {
-            deliver(command, global, session, &policy, &feeds, &artifacts)
+        Some(artifacts) if !invocation.diags.has_errors() => {
+            deliver(command, global, invocation, &policy, &feeds, &artifacts)
         }
         _ => {
-            session.finish(global, &json!(null));
+            invocation.finish(global, &json!(null));
             Ok(FAILED)
         }
     }
@@ -93,14 +98,13 @@ fn emit(
     phase: Phase,
     policy: &Policy,
     feeds: &crate::feed::Feeds,
-    session: &mut Session,
+    invocation: &mut Invocation,
     global: &Global,
 ) -> Result<u8, Failed> {
     let mut text = String::new();
     if phase == Phase::Ast {
         text = format!("{policy:#?}\n");
-    } else if let Some(resolved) = crate::pass::resolve::resolve(policy, feeds, &mut session.diags)
-    {
+    } else if let Some(resolved) = command::resolved(policy, feeds, &mut invocation.diags) {
         if phase == Phase::Flow {
             text = format!("{:#?}\n", resolved.rules);
         } else {
@@ -111,20 +115,20 @@ fn emit(
             }
         }
     }
-    session.finish(global, &json!(null));
-    if session.diags.has_errors() { Ok(FAILED) } else { Ok(print(&text)) }
+    invocation.finish(global, &json!(null));
+    if invocation.diags.has_errors() { Ok(FAILED) } else { Ok(print(&text)) }
 }
 
 fn deliver(
     command: &Compile,
     global: &Global,
-    session: &mut Session,
+    invocation: &mut Invocation,
     policy: &Policy,
     feeds: &crate::feed::Feeds,
     artifacts: &[Artifact],
 ) -> Result<u8, Failed> {
     if command.output.as_deref() == Some("-") {
-        session.finish(global, &json!(null));
+        invocation.finish(global, &json!(null));
         return to_stdout(artifacts);
     }
     let root = root(command)?;
@@ -140,21 +144,21 @@ fn deliver(
         feeds,
         artifacts,
         others: &others,
-        seen: &session.seen,
+        seen: &invocation.seen,
         force: command.force,
     };
     let writes = !command.check && !command.diff;
     let tree = phase("open, lock", || open(&root, writes))?;
     let plan = phase("compare with files", || output::plan(tree.as_ref(), &made))?;
     if !plan.conflicts.is_empty() {
-        plan.conflicts.iter().for_each(|one| session.diags.push(in_the_way(policy, one)));
-        session.finish(global, &json!(null));
+        plan.conflicts.iter().for_each(|one| invocation.diags.push(in_the_way(policy, one)));
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     }
     if let Some(tree) = tree.as_ref().filter(|_| writes) {
         phase("write", || plan.carry_out(tree, &root))?;
     }
-    session.finish(global, &results(artifacts, &plan));
+    invocation.finish(global, &results(artifacts, &plan));
     if command.diff {
         print(&diff(&plan));
     }

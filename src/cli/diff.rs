@@ -1,11 +1,12 @@
 //! `portcullis diff`: what traffic a change opens and closes.
 
-use super::report::{self, Failed, Session, print};
+use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load, revision::Revision};
 use crate::analysis::Names;
-use crate::command::compile::{self, Inputs};
+use crate::command::compile::{self, Artifact, Inputs};
 use crate::command::diff::{self, Diff, FirewallChange, Side};
 use crate::command::verify;
+use crate::command::{self, Session};
 use crate::diag::{Diags, Severity, listed};
 use crate::feed::Feeds;
 use crate::firewall::{File, Listing, ReadError, render::Templates};
@@ -42,38 +43,42 @@ pub(super) struct Compare {
 
 /// Runs the command.
 pub(super) fn run(command: &Compare, global: &Global) -> u8 {
-    report::run(global, |session| match &command.policy {
-        Some(policy) => of_firewalls(command, policy, global, session),
-        None => of_policies(command, global, session),
+    report::run(global, |invocation| match &command.policy {
+        Some(policy) => of_firewalls(command, policy, global, invocation),
+        None => of_policies(command, global, invocation),
     })
 }
 
-/// Files by the name of their target.
-type Files = Vec<(String, Vec<File>)>;
-
 /// What is known of one side.
-struct Loaded {
+struct Loaded<'a> {
+    path: &'a str,
+    revision: Option<&'a Revision>,
     policy: Policy,
     feeds: Feeds,
     resolved: Resolved,
-    files: Option<Files>,
-    committed: Files,
 }
 
-impl Loaded {
-    fn side<'a>(&'a self, session: &'a Session) -> Side<'a> {
-        let Loaded { policy, feeds, resolved, files, committed } = self;
-        let (files, committed) = (files.clone(), committed.clone());
-        Side { policy, feeds, resolved, files, committed, sources: &session.sources }
-    }
-
-    fn names(&self) -> Names {
-        let sets = resolve::names(&self.policy, &self.feeds);
-        Names::new(sets.networks, sets.services)
+impl Loaded<'_> {
+    /// Compiles it; what stands in its way is said.
+    fn side(&self, invocation: &mut Invocation) -> Side<'_> {
+        let mut session = Session::new(&self.policy, &self.feeds, &self.resolved);
+        let (templates, source) = (Templates::default(), load::source_name(self.path));
+        let inputs = Inputs { templates: &templates, source: &source };
+        let mut diags = Diags::default();
+        let artifacts = compile::compile(&mut session, &inputs, &|_| true, &mut diags);
+        let errors = diags.list().iter().filter(|d| d.severity == Severity::Error);
+        errors.for_each(|error| invocation.diags.push(error.clone()));
+        let committed = self.revision.zip(artifacts.as_ref());
+        let committed = committed.map(|(revision, made)| committed_with(made, self.path, revision));
+        Side { session, artifacts, committed: committed.unwrap_or_default() }
     }
 }
 
-fn of_policies(command: &Compare, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+fn of_policies(
+    command: &Compare,
+    global: &Global,
+    invocation: &mut Invocation,
+) -> Result<u8, Failed> {
     let (old, new) = match (&command.against, command.sides.as_slice()) {
         (None, [old, new]) => (old, new),
         (Some(_), [both]) => (both, both),
@@ -90,26 +95,27 @@ fn of_policies(command: &Compare, global: &Global, session: &mut Session) -> Res
         Some(name) => Some(Revision::new(name, old, &command.inputs)?),
         None => None,
     };
-    let old = load_old(command, old, revision.as_ref(), session)?;
-    let new = load_side(&command.inputs, new, None, session)?;
+    let old = load_old(command, old, revision.as_ref(), invocation)?;
+    let new = load_side(&command.inputs, new, None, invocation)?;
     let (Some(old), Some(new)) = (old, new) else {
-        session.finish(global, &json!(null));
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
-    let names = new.names().or(old.names());
-    let Some(found) = diff::diff(&old.side(session), &new.side(session), &names) else {
+    let (was, is) = (old.side(invocation), new.side(invocation));
+    let names = is.session.names().clone().or(was.session.names().clone());
+    let Some(found) = diff::diff(&was, &is, &names, &invocation.sources) else {
         return Err(Failed(too_large("the policies")));
     };
     if matches!(global.format, Format::Github | Format::Sarif) {
         let notes = found.changes.iter().map(|line| line.diagnostic(new.policy.name.span));
-        notes.for_each(|note| session.diags.push(note));
+        notes.for_each(|note| invocation.diags.push(note));
     }
-    session.finish(global, &json!(found));
+    invocation.finish(global, &json!(found));
     if global.format == Format::Human {
         print(&text(command, &found, &new.policy));
     }
     Ok(match found.is_empty() {
-        _ if session.diags.has_errors() => FAILED,
+        _ if invocation.diags.has_errors() => FAILED,
         true => CLEAN,
         false => FINDINGS,
     })
@@ -125,12 +131,12 @@ fn text(command: &Compare, found: &Diff, policy: &Policy) -> String {
     }
 }
 
-fn load_old(
+fn load_old<'a>(
     command: &Compare,
-    path: &str,
-    revision: Option<&Revision>,
-    session: &mut Session,
-) -> Result<Option<Loaded>, Failed> {
+    path: &'a str,
+    revision: Option<&'a Revision>,
+    invocation: &mut Invocation,
+) -> Result<Option<Loaded<'a>>, Failed> {
     let mut inputs = command.inputs.clone();
     let then = |feed: &String| revision.is_some_and(|revision| revision.has(feed));
     if let Some(feed) = &command.old_aws_feed {
@@ -139,69 +145,50 @@ fn load_old(
         (revision, command.inputs.aws_feed.as_ref().filter(|feed| then(feed)))
     {
         let feeds = load::feeds_of(feed, &revision.bytes(feed).map_err(Failed)?)?;
-        return load_with(feeds, &inputs, path, Some(revision), session);
+        return load_with(feeds, &inputs, path, Some(revision), invocation);
     }
-    load_side(&inputs, path, revision, session)
+    load_side(&inputs, path, revision, invocation)
 }
 
-fn load_side(
+fn load_side<'a>(
     inputs: &InputArgs,
-    path: &str,
-    revision: Option<&Revision>,
-    session: &mut Session,
-) -> Result<Option<Loaded>, Failed> {
-    load_with(load::feeds(inputs, session)?, inputs, path, revision, session)
+    path: &'a str,
+    revision: Option<&'a Revision>,
+    invocation: &mut Invocation,
+) -> Result<Option<Loaded<'a>>, Failed> {
+    load_with(load::feeds(inputs, invocation)?, inputs, path, revision, invocation)
 }
 
-fn load_with(
+fn load_with<'a>(
     feeds: Feeds,
     inputs: &InputArgs,
-    path: &str,
-    revision: Option<&Revision>,
-    session: &mut Session,
-) -> Result<Option<Loaded>, Failed> {
+    path: &'a str,
+    revision: Option<&'a Revision>,
+    invocation: &mut Invocation,
+) -> Result<Option<Loaded<'a>>, Failed> {
     let policy = match revision {
-        Some(revision) => load::policy_by(path, revision, inputs, session),
-        None => load::policy(path, inputs, session)?,
+        Some(revision) => load::policy_by(path, revision, inputs, invocation),
+        None => load::policy(path, inputs, invocation)?,
     };
     let Some(policy) = policy else { return Ok(None) };
-    let Some(resolved) = resolve::resolve(&policy, &feeds, &mut session.diags) else {
-        return Ok(None);
-    };
-    let files = compiled(&policy, &feeds, path, session)?;
-    let committed = revision.zip(files.as_ref()).map(|(r, files)| committed(files, path, r));
-    let committed = committed.unwrap_or_default();
-    Ok(Some(Loaded { policy, feeds, resolved, files, committed }))
-}
-
-/// The artifacts of a policy; none when it does not compile, which is said.
-fn compiled(
-    policy: &Policy,
-    feeds: &Feeds,
-    path: &str,
-    session: &mut Session,
-) -> Result<Option<Files>, Failed> {
-    let templates = Templates::default();
-    let source = load::source_name(path);
-    let inputs = Inputs { feeds, templates: &templates, source: &source };
-    let mut diags = Diags::default();
-    let artifacts = compile::compile(policy, &inputs, &|_| true, &mut diags);
-    let errors = diags.list().iter().filter(|d| d.severity == Severity::Error);
-    errors.for_each(|error| session.diags.push(error.clone()));
-    let files =
-        |list: Vec<compile::Artifact>| list.into_iter().map(|a| (a.target, a.files)).collect();
-    Ok(artifacts.map(files))
+    let resolved = command::resolved(&policy, &feeds, &mut invocation.diags);
+    Ok(resolved.map(|resolved| Loaded { path, revision, policy, feeds, resolved }))
 }
 
 /// Returns the files as committed, of the targets of which all are there.
-fn committed(files: &Files, policy: &str, revision: &Revision) -> Files {
+fn committed_with(
+    made: &[Artifact],
+    policy: &str,
+    revision: &Revision,
+) -> Vec<(String, Vec<File>)> {
     let then = |file: &File| {
         let path = disk::folder(policy).join(&file.path);
         let text = String::from_utf8(revision.bytes(&path.to_string_lossy()).ok()?).ok()?;
         Some(File { text, ..file.clone() })
     };
-    let all = files.iter().map(|(name, list)| {
-        Some((name.clone(), list.iter().map(then).collect::<Option<Vec<_>>>()?))
+    let all = made.iter().map(|artifact| {
+        let files = artifact.files.iter().map(then).collect::<Option<Vec<_>>>()?;
+        Some((artifact.target.clone(), files))
     });
     all.flatten().collect()
 }
@@ -210,14 +197,14 @@ fn of_firewalls(
     command: &Compare,
     path: &str,
     global: &Global,
-    session: &mut Session,
+    invocation: &mut Invocation,
 ) -> Result<u8, Failed> {
     let [old, new] = command.sides.as_slice() else {
         return Err(Failed("give two artifacts or listings".to_owned()));
     };
-    let feeds = load::feeds(&command.inputs, session)?;
-    let Some(policy) = load::policy(path, &command.inputs, session)? else {
-        session.finish(global, &json!(null));
+    let feeds = load::feeds(&command.inputs, invocation)?;
+    let Some(policy) = load::policy(path, &command.inputs, invocation)? else {
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
     let target = one_target(command, &policy)?;
@@ -231,7 +218,7 @@ fn of_firewalls(
     let found = diff::firewalls(&target.spec, &old, &new, &names);
     let found = found.map_err(|_| Failed(too_large("the two")))?;
     let unclear = unclear(&old) + unclear(&new);
-    session.finish(global, &json!({ "changes": found, "not_understood": unclear }));
+    invocation.finish(global, &json!({ "changes": found, "not_understood": unclear }));
     if global.format == Format::Human {
         print(&firewalls(&found, unclear));
     }

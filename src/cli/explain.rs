@@ -1,10 +1,10 @@
 //! `portcullis explain`: tells what decides a packet, in the policy and in each artifact.
 
-use super::report::{self, Failed, Session, print};
+use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, Format, Global, InputArgs, load};
 use crate::command::compile::Inputs;
 use crate::command::explain::{self, Explanation};
-use crate::command::reach;
+use crate::command::{self, Session, reach};
 use crate::firewall::render::Templates;
 use crate::ir::syntax;
 use clap::Args;
@@ -23,42 +23,49 @@ pub(super) struct Explain {
 
 /// Runs the command.
 pub(super) fn run(command: &Explain, global: &Global) -> u8 {
-    report::run(global, |session| attempt(command, global, session))
+    report::run(global, |invocation| attempt(command, global, invocation))
 }
 
-fn attempt(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
+fn attempt(command: &Explain, global: &Global, invocation: &mut Invocation) -> Result<u8, Failed> {
     if reach::is_question(&command.packet) {
-        return answer(command, global, session);
+        return answer(command, global, invocation);
     }
     let query = syntax::parse(&command.packet).map_err(|error| {
         let piece = command.packet.get(error.at).unwrap_or_default();
         Failed(format!("{} (at `{piece}`); {}", error.message, error.help))
     })?;
-    let feeds = load::feeds(&command.inputs, session)?;
+    let feeds = load::feeds(&command.inputs, invocation)?;
     let templates = Templates::default();
-    let policy = load::policy(&command.policy, &command.inputs, session)?;
+    let policy = load::policy(&command.policy, &command.inputs, invocation)?;
     let source = load::source_name(&command.policy);
-    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
-    let explanation =
-        policy.and_then(|policy| explain::explain(&policy, &inputs, &query, &mut session.diags));
+    let inputs = Inputs { templates: &templates, source: &source };
+    let diags = &mut invocation.diags;
+    let explanation = policy.and_then(|policy| {
+        let resolved = command::resolved(&policy, &feeds, diags)?;
+        let mut session = Session::new(&policy, &feeds, &resolved);
+        explain::explain(&mut session, &inputs, &query, diags)
+    });
     let Some(explanation) = explanation else {
-        session.finish(global, &json!(null));
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
-    session.finish(global, &json!(explanation));
+    invocation.finish(global, &json!(explanation));
     if global.format == Format::Human {
         print(&text(&command.packet, &explanation));
     }
     Ok(CLEAN)
 }
 
-fn answer(command: &Explain, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs, session)?;
-    let policy = load::policy(&command.policy, &command.inputs, session)?;
-    let Session { sources, diags, .. } = session;
-    let answers =
-        policy.and_then(|policy| reach::ask(&policy, &feeds, &command.packet, sources, diags));
-    session.finish(global, &json!(answers));
+fn answer(command: &Explain, global: &Global, invocation: &mut Invocation) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs, invocation)?;
+    let policy = load::policy(&command.policy, &command.inputs, invocation)?;
+    let Invocation { sources, diags, .. } = invocation;
+    let answers = policy.and_then(|policy| {
+        let asking = reach::asking(&policy, &command.packet, sources, diags)?;
+        let resolved = command::resolved(&asking, &feeds, diags)?;
+        reach::reach(&mut Session::new(&asking, &feeds, &resolved), diags)
+    });
+    invocation.finish(global, &json!(answers));
     let Some(answers) = answers else { return Ok(FAILED) };
     if global.format == Format::Human {
         let line = |one: &reach::Answer| {

@@ -5,6 +5,7 @@ use super::{Format, Global};
 use crate::diag::Code;
 use crate::firewall::caps;
 use crate::near::nearest;
+use crate::policy::{self, FileKind};
 
 /// Lists the kinds of firewall and what each can say.
 pub(super) fn targets(global: &Global) -> u8 {
@@ -12,6 +13,27 @@ pub(super) fn targets(global: &Global) -> u8 {
         Format::Json => print_json(&caps::json()),
         _ => print(&caps::text()),
     }
+}
+
+/// A kind of file that has a schema.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+pub(super) enum Schema {
+    /// A policy.
+    Policy,
+    /// A library of rules.
+    Library,
+    /// Tests and invariants in a file of their own.
+    Tests,
+}
+
+/// Prints the schema of a kind of file.
+pub(super) fn schema(kind: Schema) -> u8 {
+    let kind = match kind {
+        Schema::Policy => FileKind::Policy,
+        Schema::Library => FileKind::Library,
+        Schema::Tests => FileKind::Tests,
+    };
+    print_verbatim(&policy::schema(kind))
 }
 
 /// Lists the codes, or explains one.

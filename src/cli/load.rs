@@ -2,7 +2,7 @@
 
 use super::InputArgs;
 use super::disk::{self, Disk, Named, STDIN, refused};
-use super::report::{Failed, Session};
+use super::report::{Failed, Invocation};
 use crate::command::check;
 use crate::diag;
 use crate::feed::{Feeds, aws};
@@ -21,18 +21,18 @@ pub(super) fn source_name(policy: &str) -> String {
     }
 }
 
-/// Reads and decodes the policy; `None` when it has faults, which are in the session.
+/// Reads and decodes the policy; `None` when it has faults, which are in the invocation.
 ///
 /// # Errors
 /// When its folder cannot be opened.
 pub(super) fn policy(
     path: &str,
     args: &InputArgs,
-    session: &mut Session,
+    invocation: &mut Invocation,
 ) -> Result<Option<Policy>, Failed> {
     let disk = Disk::new(path, args)?;
-    let policy = policy_by(path, &disk, args, session);
-    session.seen.append(disk.seen());
+    let policy = policy_by(path, &disk, args, invocation);
+    invocation.seen.append(disk.seen());
     Ok(policy)
 }
 
@@ -41,17 +41,18 @@ pub(super) fn policy_by(
     path: &str,
     loader: &dyn Loader,
     args: &InputArgs,
-    session: &mut Session,
+    invocation: &mut Invocation,
 ) -> Option<Policy> {
-    let policy =
-        phase("load", || policy::load(path, loader, &mut session.sources, &mut session.diags))?;
+    let policy = phase("load", || {
+        policy::load(path, loader, &mut invocation.sources, &mut invocation.diags)
+    })?;
     if let Some(day) = &args.as_of {
-        check::expired(&policy, day, &mut session.diags);
+        check::expired(&policy, day, &mut invocation.diags);
     }
     Some(policy)
 }
 
-/// Adds tests and invariants from files of their own; `None` when one has faults, which are in the session.
+/// Adds tests and invariants from files of their own; `None` when one has faults, which are in the invocation.
 ///
 /// # Errors
 /// When the policy's folder cannot be opened.
@@ -60,10 +61,10 @@ pub(super) fn with_tests(
     path: &str,
     files: &[String],
     args: &InputArgs,
-    session: &mut Session,
+    invocation: &mut Invocation,
 ) -> Result<Option<Policy>, Failed> {
     let disk = Disk::new(path, args)?;
-    let Session { sources, diags, seen } = session;
+    let Invocation { sources, diags, seen } = invocation;
     let mut fine = true;
     for file in files {
         fine &= policy::load_tests(file, &mut policy, &Named(&disk, file), sources, diags);
@@ -73,10 +74,10 @@ pub(super) fn with_tests(
 }
 
 /// Reads the vendors' feeds: the snapshot that is built in, unless a file is given.
-pub(super) fn feeds(args: &InputArgs, session: &mut Session) -> Result<Feeds, Failed> {
+pub(super) fn feeds(args: &InputArgs, invocation: &mut Invocation) -> Result<Feeds, Failed> {
     let Some(path) = &args.aws_feed else { return Ok(Feeds::bundled()) };
     let content = disk::given(path, most::FEED).map_err(|error| refused(path, &error))?;
-    session.seen.add(path, &content);
+    invocation.seen.add(path, &content);
     feeds_of(path, &content.bytes)
 }
 
@@ -87,11 +88,14 @@ pub(super) fn feeds_of(path: &str, bytes: &[u8]) -> Result<Feeds, Failed> {
 }
 
 /// Reads the templates that replace those built in: every file of a folder.
-pub(super) fn templates(folder: Option<&Path>, session: &mut Session) -> Result<Templates, Failed> {
+pub(super) fn templates(
+    folder: Option<&Path>,
+    invocation: &mut Invocation,
+) -> Result<Templates, Failed> {
     let mut templates = Templates::default();
     let Some(folder) = folder else { return Ok(templates) };
     for (path, name, content) in folder_of(folder, most::TEMPLATE)? {
-        session.seen.add(&path, &content);
+        invocation.seen.add(&path, &content);
         templates.replace(&name, text(&path, content.bytes)?.text).map_err(|known| {
             let known = known.join(", ");
             Failed(format!("{path}: no template has this name; there are {known}"))

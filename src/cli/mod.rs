@@ -92,8 +92,12 @@ enum Command {
     Diff(diff::Compare),
     /// List the kinds of firewall and what each can say.
     Targets,
-    /// Print the JSON Schema of policies, rule libraries and files of tests.
-    Schema,
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema {
+        /// Which kind of file.
+        #[arg(value_enum, default_value_t = info::Schema::Policy)]
+        kind: info::Schema,
+    },
     /// List the diagnostics' codes, or explain one.
     Codes {
         /// The code, such as `host-bits`.
@@ -142,7 +146,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => verify::run(&command, global),
         Command::Diff(command) => diff::run(&command, global),
         Command::Targets => info::targets(global),
-        Command::Schema => report::print_verbatim(&crate::policy::schema()),
+        Command::Schema { kind } => info::schema(kind),
         Command::Codes { code } => info::codes(code.as_deref()),
         Command::Completions { shell } => info::completions(shell, &mut Cli::command()),
         Command::Man => info::man(Cli::command()),

@@ -15,7 +15,7 @@ pub(super) struct Failed(pub(super) String);
 
 /// The texts of a run, what was said about them, and which files they are.
 #[derive(Debug, Default)]
-pub(super) struct Session {
+pub(super) struct Invocation {
     pub(super) sources: SourceMap,
     pub(super) diags: Diags,
     /// The files that were read.
@@ -23,12 +23,15 @@ pub(super) struct Session {
 }
 
 /// Runs a command on a policy; what cannot be done is said after what was found.
-pub(super) fn run(global: &Global, attempt: impl FnOnce(&mut Session) -> Result<u8, Failed>) -> u8 {
-    let mut session = Session::default();
-    match attempt(&mut session) {
+pub(super) fn run(
+    global: &Global,
+    attempt: impl FnOnce(&mut Invocation) -> Result<u8, Failed>,
+) -> u8 {
+    let mut invocation = Invocation::default();
+    match attempt(&mut invocation) {
         Ok(code) => code,
         Err(Failed(message)) => {
-            session.finish(global, &serde_json::json!({ "error": message }));
+            invocation.finish(global, &serde_json::json!({ "error": message }));
             failure(&message)
         }
     }
@@ -164,7 +167,7 @@ pub(super) fn settled(code: u8) -> u8 {
     if LOST.load(Ordering::Relaxed) { FAILED } else { code }
 }
 
-impl Session {
+impl Invocation {
     /// Says what was found: for people on standard error, else one document on standard output, which
     /// has `results` in it where the format is JSON.
     pub(super) fn finish(&self, global: &Global, results: &serde_json::Value) {

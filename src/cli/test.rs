@@ -1,9 +1,9 @@
 //! `portcullis test`: holds a policy against its tests and invariants, and reports each.
 
-use super::report::{self, Failed, Session, print};
+use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, output};
 use crate::command::test::{Outcome, expectations};
-use crate::pass::resolve;
+use crate::command::{self, Session};
 use crate::source::SourceMap;
 use clap::Args;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -25,36 +25,36 @@ pub(super) struct Test {
 
 /// Runs the command.
 pub(super) fn run(command: &Test, global: &Global) -> u8 {
-    report::run(global, |session| attempt(command, global, session))
+    report::run(global, |invocation| attempt(command, global, invocation))
 }
 
-fn attempt(command: &Test, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs, session)?;
-    let policy = load::policy(&command.policy, &command.inputs, session)?;
+fn attempt(command: &Test, global: &Global, invocation: &mut Invocation) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs, invocation)?;
+    let policy = load::policy(&command.policy, &command.inputs, invocation)?;
     let policy = match policy {
         Some(policy) => {
-            load::with_tests(policy, &command.policy, &command.files, &command.inputs, session)?
+            load::with_tests(policy, &command.policy, &command.files, &command.inputs, invocation)?
         }
         None => None,
     };
     let resolved =
-        policy.and_then(|p| Some((resolve::resolve(&p, &feeds, &mut session.diags)?, p)));
+        policy.and_then(|p| Some((command::resolved(&p, &feeds, &mut invocation.diags)?, p)));
     let Some((resolved, policy)) = resolved else {
-        session.finish(global, &json!(null));
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
-    let outcomes = expectations(&policy, &resolved);
+    let outcomes = expectations(&mut Session::new(&policy, &feeds, &resolved));
     if let Some(path) = &command.junit {
-        let text = junit(&policy.name.value, &outcomes, &session.sources)?;
+        let text = junit(&policy.name.value, &outcomes, &invocation.sources)?;
         match path.as_str() {
             "-" => drop(print(&text)),
-            path => output::report(path.as_ref(), &text, &session.seen)?,
+            path => output::report(path.as_ref(), &text, &invocation.seen)?,
         }
     }
-    outcomes.iter().filter_map(|o| o.fault.clone()).for_each(|fault| session.diags.push(fault));
+    outcomes.iter().filter_map(|o| o.fault.clone()).for_each(|fault| invocation.diags.push(fault));
     let failed = outcomes.iter().filter(|outcome| outcome.fault.is_some()).count();
-    let list: Vec<_> = outcomes.iter().map(|o| result(o, &session.sources)).collect();
-    session.finish(global, &json!({ "tests": list, "failed": failed }));
+    let list: Vec<_> = outcomes.iter().map(|o| result(o, &invocation.sources)).collect();
+    invocation.finish(global, &json!({ "tests": list, "failed": failed }));
     if global.format == Format::Human && command.junit.as_deref() != Some("-") {
         print(&lines(&outcomes, failed));
     }

@@ -1,16 +1,14 @@
 //! `portcullis verify`: holds committed artifacts, or what firewalls list of themselves, against the policy.
 
-use super::report::{self, Failed, Session, print};
+use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load};
-use crate::analysis::Names;
 use crate::command::compile::{self, Artifact, Inputs};
-use crate::command::verify::{Verified, Verifier};
+use crate::command::verify::Verified;
+use crate::command::{self, Session};
 use crate::diag::{Code, Diagnostic, listed};
-use crate::feed::Feeds;
 use crate::files::{Standing, Tree, most};
 use crate::firewall::{File, render::Templates};
-use crate::pass::resolve;
-use crate::policy::ast::{Policy, Target};
+use crate::policy::ast::Target;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -34,31 +32,42 @@ pub(super) struct Verify {
 
 /// Runs the command.
 pub(super) fn run(command: &Verify, global: &Global) -> u8 {
-    report::run(global, |session| attempt(command, global, session))
+    report::run(global, |invocation| attempt(command, global, invocation))
 }
 
-fn attempt(command: &Verify, global: &Global, session: &mut Session) -> Result<u8, Failed> {
-    let feeds = load::feeds(&command.inputs, session)?;
+fn attempt(command: &Verify, global: &Global, invocation: &mut Invocation) -> Result<u8, Failed> {
+    let feeds = load::feeds(&command.inputs, invocation)?;
     let templates = Templates::default();
-    let Some(policy) = load::policy(&command.policy, &command.inputs, session)? else {
-        session.finish(global, &json!(null));
+    let Some(policy) = load::policy(&command.policy, &command.inputs, invocation)? else {
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
     load::known_targets(&command.targets, &policy)?;
     let source = load::source_name(&command.policy);
-    let inputs = Inputs { feeds: &feeds, templates: &templates, source: &source };
+    let inputs = Inputs { templates: &templates, source: &source };
     let wanted = |name: &str| load::wants(&command.targets, name);
     let progress = report::progress("verifying", &policy, global);
-    let Some(compiled) = compile::compile(&policy, &inputs, &wanted, &mut session.diags) else {
-        session.finish(global, &json!(null));
+    let Some(resolved) = command::resolved(&policy, &feeds, &mut invocation.diags) else {
+        invocation.finish(global, &json!(null));
+        return Ok(FAILED);
+    };
+    let mut session = Session::new(&policy, &feeds, &resolved);
+    let diags = &mut invocation.diags;
+    let Some(compiled) = compile::compile(&mut session, &inputs, &wanted, diags) else {
+        invocation.finish(global, &json!(null));
         return Ok(FAILED);
     };
     let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
-    let given = given(command, &targets, &compiled, session)?;
-    let verified = verified(&policy, &feeds, &given, session);
+    let given = given(command, &targets, &compiled, invocation)?;
+    let verified = given.iter().filter_map(|(target, files)| {
+        let made = compiled.iter().find(|artifact| artifact.target == target.spec.name)?;
+        let Invocation { sources, diags, .. } = &mut *invocation;
+        session.verify(target, (files, made), sources, diags)
+    });
+    let verified: Vec<_> = verified.collect();
     progress.finish_and_clear();
     let done = verified.len() == targets.len();
-    session.finish(global, &json!({ "targets": verified }));
+    invocation.finish(global, &json!({ "targets": verified }));
     if global.format == Format::Human {
         print(&verified.iter().map(|one| summary(one, &given)).collect::<String>());
     }
@@ -77,7 +86,7 @@ fn given<'a>(
     command: &Verify,
     targets: &[&'a Target],
     compiled: &[Artifact],
-    session: &mut Session,
+    invocation: &mut Invocation,
 ) -> Result<Vec<Given<'a>>, Failed> {
     if !command.artifacts.is_empty() {
         let [target] = targets else {
@@ -106,7 +115,7 @@ fn given<'a>(
                 Ok(Standing::Other(why)) => why,
                 Err(error) => error.to_string(),
             };
-            session.diags.push(missing(target, &root.join(&file.path), &why));
+            invocation.diags.push(missing(target, &root.join(&file.path), &why));
         }
         if files.len() == wanted.len() {
             given.push((*target, files));
@@ -120,24 +129,6 @@ fn missing(target: &Target, path: &Path, why: &str) -> Diagnostic {
     Diagnostic::new(Code::ArtifactMissing, message)
         .at(target.name, "this target writes it")
         .help("run `portcullis compile`, or give the files as arguments")
-}
-
-fn verified(
-    policy: &Policy,
-    feeds: &Feeds,
-    given: &[Given<'_>],
-    session: &mut Session,
-) -> Vec<Verified> {
-    let Some(resolved) = resolve::resolve(policy, feeds, &mut crate::diag::Diags::default()) else {
-        return Vec::new();
-    };
-    let sets = resolve::names(policy, feeds);
-    let names = Names::new(sets.networks, sets.services);
-    let mut verifier = Verifier::new(policy, &resolved, &names);
-    let one = |(target, files): &Given<'_>| {
-        verifier.target(target, files, &mut session.sources, &mut session.diags)
-    };
-    given.iter().filter_map(one).collect()
 }
 
 fn summary(verified: &Verified, given: &[Given<'_>]) -> String {

@@ -3,12 +3,11 @@
 use super::phrases::{at_use, opener};
 use crate::analysis::{Useless, Why, Work, overlaps, useless};
 use crate::diag::{Code, Diagnostic, Diags, listed};
-use crate::feed::Feeds;
 use crate::ir::flow::RuleSet;
 use crate::ir::{Action, Direction, L4Kind, StateMode};
 use crate::net::protocol::{TCP, UDP};
 use crate::net::{Family, IpSet, PortSet};
-use crate::pass::resolve::resolve;
+use crate::pass::resolve::Resolved;
 use crate::policy::ast::{NetworkExpr, Policy, Rule, ServiceExpr, Spanned};
 use crate::timing::phase;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +16,6 @@ use std::sync::Arc;
 /// What is asked about beside the policy.
 #[derive(Clone, Copy, Debug)]
 pub struct Asks<'a> {
-    /// The vendors' address feeds.
-    pub feeds: &'a Feeds,
     /// The day as of which `expires:` is judged (`YYYY-MM-DD`), and until which it is near.
     pub days: Option<(&'a str, &'a str)>,
     /// Whether every rule must have an owner.
@@ -31,10 +28,10 @@ pub struct Asks<'a> {
 pub const STEPS: u64 = 1 << 28;
 
 /// Says what is questionable; what rules mean to have (`ignore:`) is left out.
-pub fn check(policy: &Policy, asks: &Asks<'_>, diags: &mut Diags) {
+/// `resolved` is what the policy resolves to; where it does not, only what is written is looked at.
+pub fn check(policy: &Policy, resolved: Option<&Resolved>, asks: &Asks<'_>, diags: &mut Diags) {
     // What a rule means to have is taken out again.
     let mut found = Diags::keeping_all();
-    let resolved = phase("resolve", || resolve(policy, asks.feeds, &mut Diags::default()));
     if let Some(resolved) = resolved {
         let (flows, work) = (&resolved.rules, &mut Work::new(asks.steps));
         let hidden = phase("useless rules", || rules(policy, flows, work, &mut found));

@@ -1,15 +1,13 @@
 //! What decides a packet: the rule in the policy, and the line in each artifact.
 
+use super::Session;
 use super::compile::{Inputs, compile};
 use super::phrases::{ArtifactLine, ambiguous, at_use, line};
 use crate::analysis::{Names, service};
 use crate::diag::{Code, Diagnostic, Diags};
-use crate::firewall::{self};
 use crate::ir::flow::{Rule, RuleSet};
 use crate::ir::{Action, L4, Verdict, syntax};
 use crate::net::{PortSet, ProtocolSet, protocol};
-use crate::pass::resolve::resolve;
-use crate::policy::ast::Policy;
 
 /// What decides a packet that would open a flow.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -47,12 +45,12 @@ pub struct TargetExplanation {
 /// Explains what decides a packet: the rule in the policy, and for each target the line of its artifact
 /// as read back. `None` when the policy does not compile.
 pub fn explain(
-    policy: &Policy,
+    session: &mut Session<'_>,
     inputs: &Inputs<'_>,
     query: &syntax::Query,
     diags: &mut Diags,
 ) -> Option<Explanation> {
-    let resolved = resolve(policy, inputs.feeds, diags)?;
+    let (policy, resolved) = (session.policy, session.resolved);
     let (action, rule) = match query.decide(&resolved.rules) {
         Ok(decision) => decision,
         Err(ports) => {
@@ -60,32 +58,25 @@ pub fn explain(
             return None;
         }
     };
-    let artifacts = compile(policy, inputs, &|_| true, diags)?;
+    let artifacts = compile(session, inputs, &|_| true, diags)?;
     let origin = rule.and_then(|index| resolved.rules.rules[index].origins.first());
     if let Some(written) = origin.and_then(|origin| policy.rules.get(origin.index?)) {
         let message = format!("rule `{}` decides: {action}", written.id.value);
         let note = Diagnostic::new(Code::Decision, message).at(written.span, "");
         diags.push(at_use(note, written.used_at));
     }
-    let targets = policy.targets.iter().zip(&artifacts).filter_map(|(target, artifact)| {
+    let targets = policy.targets.iter().zip(&artifacts).map(|(target, artifact)| {
         let packet = query.at(&target.spec.placement, target.spec.state);
-        // The artifact was read and proven a moment ago.
-        let program = firewall::read_artifact(&target.spec, &artifact.files).ok()?;
-        let (verdict, place) = program.decide(&packet);
+        let (verdict, place) = artifact.program.decide(&packet);
         let line = place.and_then(|place| line(&artifact.files, place));
-        Some(TargetExplanation { target: artifact.target.clone(), verdict, line })
+        TargetExplanation { target: artifact.target.clone(), verdict, line }
     });
     Some(Explanation {
         action,
         rule: origin.map(|origin| origin.rule.clone()),
-        passed: passed(&resolved.rules, query, rule, &names(policy, inputs)),
+        passed: passed(&resolved.rules, query, rule, session.names()),
         targets: targets.collect(),
     })
-}
-
-fn names(policy: &Policy, inputs: &Inputs<'_>) -> Names {
-    let sets = crate::pass::resolve::names(policy, inputs.feeds);
-    Names::new(sets.networks, sets.services)
 }
 
 /// The rules of the packet's direction before the one that decides. A rule as written may be several flow

@@ -7,5 +7,8 @@ pub mod diff;
 pub mod explain;
 mod phrases;
 pub mod reach;
+mod session;
 pub mod test;
 pub mod verify;
+
+pub use session::{Session, resolved};

@@ -1,12 +1,11 @@
 //! Questions about a whole policy: who can reach something, and where something can go.
 
+use super::Session;
 use super::phrases::unproven;
-use crate::analysis::{Asked, Names, Reach};
+use crate::analysis::{Names, Reach};
 use crate::diag::{Code, Diagnostic, Diags};
-use crate::feed::Feeds;
 use crate::ir::Direction;
 use crate::ir::flow::Traffic;
-use crate::pass::resolve::{names, resolve};
 use crate::policy::{self, Loader, ast::Policy};
 use crate::source::SourceMap;
 
@@ -75,15 +74,14 @@ impl Loader for Text {
     }
 }
 
-/// Answers `who can reach NETWORK [on SERVICE]` and `where can NETWORK go [on SERVICE]`; `None` when it is
-/// not understood, which is said.
-pub fn ask(
+/// Adds the question `who can reach NETWORK [on SERVICE]` or `where can NETWORK go [on SERVICE]` to a policy,
+/// in the place of its tests and invariants; `None` when it is not understood, which is said.
+pub fn asking(
     policy: &Policy,
-    feeds: &Feeds,
     text: &str,
     sources: &mut SourceMap,
     diags: &mut Diags,
-) -> Option<Answers> {
+) -> Option<Policy> {
     let (question, of, service) = split(text)?;
     let key = if question == Question::Who { "to" } else { "from" };
     let (of, service) = (quoted(of), quoted(service));
@@ -91,25 +89,23 @@ pub fn ask(
         "invariants:\n  - never: {{ direction: inbound, {key}: {of}, service: {service} }}\n"
     );
     let mut asked = Policy { invariants: Vec::new(), tests: Vec::new(), ..policy.clone() };
-    if !policy::load_tests("question", &mut asked, &Text(text), sources, diags) {
-        return None;
-    }
-    let resolved = resolve(&asked, feeds, diags)?;
-    let sets = names(policy, feeds);
-    let names = Names::new(sets.networks, sets.services);
-    let mut rules = Asked::new(&resolved.rules);
+    policy::load_tests("question", &mut asked, &Text(text), sources, diags).then_some(asked)
+}
+
+/// Answers the question of a policy that is [`asking`]; `None` when that could not be done, which is said.
+pub fn reach(session: &mut Session<'_>, diags: &mut Diags) -> Option<Answers> {
     let mut answers = Answers { list: Vec::new(), more: false };
-    let asked: Vec<_> = resolved.invariants.iter().flat_map(|must| &must.traffic).collect();
+    let asked: Vec<_> = session.resolved.invariants.iter().flat_map(|must| &must.traffic).collect();
     let both = Direction::BOTH.into_iter().flat_map(|way| asked.iter().map(move |t| (way, *t)));
     for (direction, traffic) in both {
         let traffic = Traffic { direction, ..traffic.clone() };
-        let Ok((reach, whole)) = rules.reach(&traffic, BOXES) else {
+        let Ok((reach, whole)) = session.asked.reach(&traffic, BOXES) else {
             let message = "the question could not be answered";
             diags.push(unproven(Diagnostic::new(Code::NotProven, message)));
             return None;
         };
         answers.more |= !whole;
-        answers.list.extend(reach.iter().map(|one| answer(direction, one, &names)));
+        answers.list.extend(reach.iter().map(|one| answer(direction, one, session.names())));
     }
     Some(answers)
 }

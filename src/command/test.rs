@@ -1,5 +1,6 @@
 //! What a policy must do: its tests, packet by packet, and its invariants, over all packets.
 
+use super::Session;
 use super::phrases::{ambiguous, at_use, opener, unproven};
 use crate::analysis::Asked;
 use crate::diag::{Code, Diagnostic};
@@ -20,8 +21,9 @@ pub struct Outcome {
 }
 
 /// Holds a policy against its own tests and invariants, in the order of the file.
-pub fn expectations(policy: &Policy, resolved: &Resolved) -> Vec<Outcome> {
-    let mut asked = Asked::new(&resolved.rules);
+pub fn expectations(session: &mut Session<'_>) -> Vec<Outcome> {
+    let Session { policy, resolved, asked, .. } = session;
+    let (policy, resolved) = (*policy, *resolved);
     let tests = policy.tests.iter().map(|test| Outcome {
         span: test.packet.span,
         name: format!("expect {}: {}", test.expect.value, test.packet.value),
@@ -36,7 +38,7 @@ pub fn expectations(policy: &Policy, resolved: &Resolved) -> Vec<Outcome> {
         list.push(Outcome {
             span: invariant.span,
             name: format!("{} {}{comment}", invariant.kind.word(), invariant.direction),
-            fault: broken(policy, resolved, invariant, must, &mut asked),
+            fault: broken(policy, resolved, invariant, must, asked),
         });
     }
     list

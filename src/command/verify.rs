@@ -4,17 +4,18 @@
 //! else by the reader of listings, which keeps apart what is sure and what hangs on conditions that it does
 //! not understand.
 
-use super::compile::Intent;
+use super::Session;
+use super::compile::{Artifact, Intent};
 use super::phrases::{ArtifactLine, at_use, line, unproven};
-use crate::analysis::{self, Names};
+use crate::analysis;
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::firewall::{self, File, Listing, ReadError, Spec};
 use crate::ir::{Decision, Packet, Path, Placement, State, Verdict, decide};
-use crate::pass::resolve::Resolved;
-use crate::policy::ast::{Policy, Target};
+use crate::policy::ast::{Rule, Target};
 use crate::program::{Match, Place};
-use crate::proof::{Claim, Difference, Differs, Meeting, Prover};
+use crate::proof::{Claim, Difference, Differs, Meeting};
 use crate::source::{FileId, SourceMap};
+use crate::timing::phase;
 use std::collections::BTreeMap;
 
 /// What came of one target.
@@ -71,30 +72,24 @@ const SHOWN: usize = 6;
 /// The most lines that are reported as not understood; the rest are counted.
 pub(crate) const UNCLEAR: usize = 20;
 
-/// Holds firewalls against one policy; what one of them worked out helps the next.
-pub struct Verifier<'a> {
-    policy: &'a Policy,
-    resolved: &'a Resolved,
-    names: &'a Names,
-    prover: Prover<'a>,
-}
-
-impl<'a> Verifier<'a> {
-    /// Makes a verifier.
-    pub fn new(policy: &'a Policy, resolved: &'a Resolved, names: &'a Names) -> Self {
-        Verifier { policy, resolved, names, prover: Prover::new(&resolved.rules) }
-    }
-
+impl Session<'_> {
     /// Holds the files of a target, or what its firewall lists, against the policy; `None` when that could
-    /// not be done.
-    pub fn target(
+    /// not be done. `proven` is what a compile made of the target: files that are the same are not read again.
+    pub fn verify(
         &mut self,
         target: &Target,
-        files: &[File],
+        (files, proven): (&[File], &Artifact),
         sources: &mut SourceMap,
         diags: &mut Diags,
     ) -> Option<Verified> {
         let spec = &target.spec;
+        if same(files, &proven.files) {
+            return Some(Verified {
+                target: spec.name.clone(),
+                equal: true,
+                differences: Vec::new(),
+            });
+        }
         let listing = match read(spec, files) {
             Ok(listing) => listing,
             Err((error, strict)) => {
@@ -127,7 +122,7 @@ impl<'a> Verifier<'a> {
         Found {
             differs: group.differs,
             way: way(claim.placement, &group.meetings),
-            traffic: analysis::spelled(&group.boxes, self.names),
+            traffic: analysis::spelled(&group.boxes, self.names()),
             whole: group.whole,
             packet: group.example.to_string(),
             policy: self.expected(claim, &group.example),
@@ -194,7 +189,7 @@ impl<'a> Verifier<'a> {
             .note(format!("the policy: {verdict}, by {reason}"))
     }
 
-    fn rule(&self, claim: &Claim<'_>, packet: &Packet) -> Option<&'a crate::policy::ast::Rule> {
+    fn rule(&self, claim: &Claim<'_>, packet: &Packet) -> Option<&Rule> {
         let (Decision::Rule(index, _) | Decision::Return(Some(index))) =
             self.decision(claim, packet)
         else {
@@ -203,6 +198,11 @@ impl<'a> Verifier<'a> {
         let origin = self.resolved.rules.rules.get(index)?.origins.first()?;
         self.policy.rules.get(origin.index?)
     }
+}
+
+/// Tells whether the files of a target are, text by text, those that a compile made.
+fn same(files: &[File], made: &[File]) -> bool {
+    files.len() == made.len() && files.iter().zip(made).all(|(one, other)| one.text == other.text)
 }
 
 /// Returns what a firewall does with a packet, and by which lines.
@@ -217,13 +217,15 @@ pub(crate) fn done(listing: &Listing, packet: &Packet) -> Vec<Done> {
 /// Reads files strictly, as artifacts of this program, or else as a listing; gives both reasons when
 /// neither can be done.
 pub(crate) fn read(spec: &Spec, files: &[File]) -> Result<Listing, (ReadError, ReadError)> {
-    let strict = match firewall::read_artifact(spec, files) {
-        Ok(program) => {
-            return Ok(Listing { program, files: files.to_vec(), unclear: Vec::new() });
-        }
-        Err(error) => error,
-    };
-    firewall::read(spec, files).map_err(|error| (error, strict))
+    phase("read", || {
+        let strict = match firewall::read_artifact(spec, files) {
+            Ok(program) => {
+                return Ok(Listing { program, files: files.to_vec(), unclear: Vec::new() });
+            }
+            Err(error) => error,
+        };
+        firewall::read(spec, files).map_err(|error| (error, strict))
+    })
 }
 
 fn not_read(

@@ -1,7 +1,7 @@
 //! What each kind of target can say, as data: printed by `portcullis targets` and by the docs.
 
 use super::options::OptionSpec;
-use super::{Firewall, REGISTRY};
+use super::{Firewall, Kind, REGISTRY};
 
 /// What a kind of target can say, and its limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
@@ -132,6 +132,20 @@ fn markdown(firewall: &dyn Firewall) -> String {
         text += &format!("| {name} | {} |\n", lines.join("<br>"));
     }
     text
+}
+
+/// Says what a kind of firewall does not look at in a packet.
+pub fn not_looked_at(kind: &Kind) -> String {
+    let sight = kind.sight(None);
+    let fields = [
+        (sight.source_ports, "source ports"),
+        (sight.tcp_flags, "TCP flags"),
+        (sight.hop_limit, "hop limits"),
+        (sight.behind.is_none(), "the addresses behind it"),
+    ];
+    let unseen: Vec<_> =
+        fields.into_iter().filter(|(seen, _)| !seen).map(|(_, field)| field).collect();
+    unseen.join(", ")
 }
 
 /// Writes docs/targets.md.

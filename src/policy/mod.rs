@@ -11,6 +11,7 @@ mod builtin;
 mod decode;
 mod document;
 mod files;
+pub mod language;
 mod library;
 mod options;
 mod prefixes;
@@ -33,7 +34,7 @@ pub const MANIFEST: &str = ".portcullis.json";
 
 pub use builtin::names as builtin_libraries;
 pub use files::Loader;
-pub use schema::schema;
+pub use schema::{FileKind, schema};
 
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::source::SourceMap;

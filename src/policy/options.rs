@@ -6,6 +6,39 @@ use schemars::Schema;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// One of several shapes, told apart so that a fault is reported inside of the shape that was meant.
+fn by_shape(schema: &mut Schema, tell_apart: &[Value]) {
+    let Some(Value::Array(shapes)) = schema.remove("anyOf") else { return };
+    let mut pairs: Vec<_> = tell_apart.iter().cloned().zip(shapes).rev().collect();
+    let Some((_, last)) = (!pairs.is_empty()).then(|| pairs.remove(0)) else { return };
+    let nested = pairs.into_iter().fold(
+        last,
+        |otherwise, (when, then)| json!({ "if": when, "then": then, "else": otherwise }),
+    );
+    if let Value::Object(nested) = nested {
+        nested.into_iter().for_each(|(key, value)| _ = schema.insert(key, value));
+    }
+}
+
+/// Tells the shapes of a network apart.
+pub(super) fn network_by_shape(schema: &mut Schema) {
+    let has = |key: &str| json!({ "type": "object", "required": [key] });
+    let of = |kind: &str| json!({ "type": kind });
+    let shapes =
+        [of("string"), of("array"), has("include"), has("file"), has("feed"), has("domains")];
+    by_shape(schema, &shapes);
+}
+
+/// Tells a service from a list of them.
+pub(super) fn service_by_shape(schema: &mut Schema) {
+    by_shape(schema, &[json!({ "type": "string" }), json!({ "type": "array" })]);
+}
+
+/// Tells a rule from the use of a library.
+pub(super) fn rule_by_shape(schema: &mut Schema) {
+    by_shape(schema, &[json!({ "not": { "required": ["use"] } }), json!({})]);
+}
+
 /// Says that an invariant is of one kind.
 pub(super) fn one_kind_of_invariant(schema: &mut Schema) {
     let one = |key: &str| json!({ "required": [key] });

@@ -73,6 +73,20 @@ text_types! {
     Condition "" 1000;
 }
 
+/// A name, or an address or prefix of either family.
+const ADDRESSES: &str = concat!(
+    "^([a-z][a-z0-9_-]{0,63}",
+    r"|((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(/(3[0-2]|[12]?[0-9]))?",
+    "|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$"
+);
+
+/// A name, or a protocol with its ports or type.
+const SERVICE: &str = concat!(
+    "^([a-z][a-z0-9_-]{0,63}",
+    "|(tcp|udp|sctp)/(any|[0-9]{1,5}(-[0-9]{1,5})?)",
+    "|(icmp|icmpv6)/[a-z0-9/-]+|protocol/[A-Za-z0-9.-]+)$"
+);
+
 /// One value or a list of several.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -120,16 +134,17 @@ pub(crate) struct Policy {
 #[derive(serde::Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct Defaults {
-    /// For flows towards the protected side; `drop` unless said.
-    #[schemars(extend("enum" = ["allow", "drop", "reject"]))]
+    /// What happens to flows towards the protected side.
+    #[schemars(extend("enum" = ["allow", "drop", "reject"], "default" = "drop"))]
     pub(crate) inbound: Option<String>,
-    /// For flows away from the protected side; `drop` unless said.
-    #[schemars(extend("enum" = ["allow", "drop", "reject"]))]
+    /// What happens to flows away from the protected side.
+    #[schemars(extend("enum" = ["allow", "drop", "reject"], "default" = "drop"))]
     pub(crate) outbound: Option<String>,
-    /// The ports that clients open flows from; `iana` unless said.
+    /// The ports that clients open flows from.
+    #[schemars(extend("default" = "iana"))]
     pub(crate) ephemeral: Option<EphemeralPorts>,
-    /// What the network itself needs, such as neighbour discovery; `standard` unless said.
-    #[schemars(extend("enum" = ["standard", "strict", "none"]))]
+    /// What the network itself needs, such as neighbour discovery.
+    #[schemars(extend("enum" = ["standard", "strict", "none"], "default" = "standard"))]
     pub(crate) baseline: Option<String>,
 }
 
@@ -137,9 +152,10 @@ pub(crate) struct Defaults {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only the schema is used: the parts are decoded one by one")]
+#[schemars(transform = super::options::network_by_shape)]
 pub(crate) enum Network {
     /// `any`, `10.0.0.0/8`, `2001:db8::1`, or the name of a network.
-    Text(String),
+    Text(#[schemars(regex(pattern = ADDRESSES))] String),
     /// The union of several.
     List(#[schemars(length(min = 1))] Vec<Network>),
     Except(Except),
@@ -179,9 +195,11 @@ pub(crate) struct Feed {
     /// The service's name in the feed, such as `EC2`.
     #[schemars(required)]
     pub(crate) service: Option<String>,
-    /// One region or several; every region unless said.
+    /// One region or several.
+    #[schemars(extend("x-default" = "every region"))]
     pub(crate) region: Option<OneOrMany<String>>,
-    /// One network border group or several; every one unless said.
+    /// One network border group or several.
+    #[schemars(extend("x-default" = "every group"))]
     pub(crate) border_group: Option<OneOrMany<String>>,
 }
 
@@ -202,9 +220,10 @@ pub(crate) struct Domains {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only the schema is used: the parts are decoded one by one")]
+#[schemars(transform = super::options::service_by_shape)]
 pub(crate) enum Service {
     /// One service or its name.
-    Text(String),
+    Text(#[schemars(regex(pattern = SERVICE))] String),
     /// The union of several.
     List(#[schemars(length(min = 1))] Vec<Service>),
 }
@@ -213,6 +232,7 @@ pub(crate) enum Service {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only the schema is used: the key `use` decides")]
+#[schemars(transform = super::options::rule_by_shape)]
 pub(crate) enum RuleOrUse {
     Rule(Rule),
     Use(Use),
@@ -244,10 +264,13 @@ pub(crate) struct Rule {
     #[schemars(required)]
     pub(crate) service: Option<Later<Service>>,
     /// The initiator's ports, where they are fixed: `53`, `1024-65535`, or a list.
+    #[schemars(extend("x-default" = "any"))]
     pub(crate) source_ports: Option<Later<OneOrMany<Port>>>,
     /// The initiator's ports that replies come back to on a stateless firewall.
+    #[schemars(extend("x-default" = "that of `defaults`"))]
     pub(crate) ephemeral: Option<EphemeralPorts>,
     /// Whether matches are logged.
+    #[schemars(extend("default" = false))]
     pub(crate) log: Option<Later<Log>>,
     /// What the rule is for; written into artifacts.
     pub(crate) comment: Option<Text>,
@@ -281,7 +304,8 @@ pub(crate) struct Use {
     /// The library's name; it must be imported.
     #[schemars(required)]
     pub(crate) r#use: Option<Name>,
-    /// What the ids of its rules begin with; the library's name unless said.
+    /// What the ids of its rules begin with.
+    #[schemars(extend("x-default" = "the library's name"))]
     pub(crate) id: Option<Name>,
     /// In a library: use it only when this holds for the arguments.
     pub(crate) when: Option<Condition>,
@@ -320,9 +344,11 @@ pub(crate) enum Log {
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogOptions {
-    /// What each line begins with; the rule's id unless said.
+    /// What each line begins with.
+    #[schemars(extend("x-default" = "the rule's id"))]
     pub(crate) prefix: Option<LogPrefix>,
-    /// The most lines in a time; every packet unless said.
+    /// The most lines in a time.
+    #[schemars(extend("x-default" = "every packet"))]
     pub(crate) limit: Option<RateLimit>,
 }
 
@@ -406,8 +432,8 @@ pub(crate) struct Target {
     /// Which firewall.
     #[schemars(required, extend("enum" = crate::firewall::Kind::words().collect::<Vec<_>>()))]
     pub(crate) kind: Option<String>,
-    /// Where it stands: on the machine itself (`host`, unless said) or between networks.
-    #[schemars(extend("enum" = ["host", "gateway"]))]
+    /// Where it stands: on the machine itself (`host`) or between networks (`gateway`).
+    #[schemars(extend("enum" = ["host", "gateway"], "default" = "host"))]
     pub(crate) placement: Option<String>,
     /// A gateway's interfaces to the protected side.
     #[schemars(length(min = 1))]
@@ -415,8 +441,8 @@ pub(crate) struct Target {
     /// A gateway's interfaces to the rest.
     #[schemars(length(min = 1))]
     pub(crate) outside: Option<Vec<InterfaceName>>,
-    /// Whether it tracks connections; `stateful` unless said, where the kind has a choice.
-    #[schemars(extend("enum" = ["stateful", "stateless"]))]
+    /// Whether it tracks connections, where the kind has a choice.
+    #[schemars(extend("enum" = ["stateful", "stateless"], "default" = "stateful"))]
     pub(crate) state: Option<String>,
     /// Where it is written.
     #[schemars(required)]

@@ -7,42 +7,79 @@ use super::raw;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// Returns the JSON Schema of a policy, a library file or a file of tests.
-pub fn schema() -> String {
-    let mut definitions = definitions::<raw::Policy>("Policy", "");
-    for (rule, key) in [("Rule", "when"), ("Use", "when")] {
-        remove_property(&mut definitions, rule, key);
+/// A kind of file of the language.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FileKind {
+    /// A policy.
+    Policy,
+    /// A library of rules.
+    Library,
+    /// Tests and invariants in a file of their own.
+    Tests,
+}
+
+impl FileKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [FileKind; 3] = [FileKind::Policy, FileKind::Library, FileKind::Tests];
+
+    /// Returns the word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            FileKind::Policy => "policy",
+            FileKind::Library => "library",
+            FileKind::Tests => "tests",
+        }
     }
-    definitions.append(&mut definitions_of_tests());
-    let mut library = definitions_of_library();
-    definitions.append(&mut library);
+
+    /// Returns the name of the definition of the whole file.
+    pub(super) fn root(self) -> &'static str {
+        match self {
+            FileKind::Policy => "Policy",
+            FileKind::Library => "Library",
+            FileKind::Tests => "TestFile",
+        }
+    }
+}
+
+/// Returns the JSON Schema of a kind of file.
+pub fn schema(kind: FileKind) -> String {
+    let word = kind.word();
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Portcullis policy, rule library or file of tests",
-        "oneOf": [
-            { "$ref": "#/$defs/Policy" },
-            { "$ref": "#/$defs/LibraryFile" },
-            { "$ref": "#/$defs/TestFile" },
-        ],
-        "$defs": definitions,
+        "$id": format!("urn:portcullis:schema:{word}"),
+        "title": format!("Portcullis: {word}"),
+        "$ref": format!("#/$defs/{}", kind.root()),
+        "$defs": definitions_of(kind),
     });
     format!("{schema:#}\n")
 }
 
-/// The definitions of a file of tests, which are a policy's; it has something to say.
-fn definitions_of_tests() -> Map<String, Value> {
-    let mut definitions = definitions::<raw::TestFile>("TestFile", "");
-    if let Some(Value::Object(file)) = definitions.get_mut("TestFile") {
-        file.insert("minProperties".to_owned(), json!(1));
+/// Returns the definitions of a kind of file, that of the whole file among them.
+pub(super) fn definitions_of(kind: FileKind) -> Map<String, Value> {
+    match kind {
+        FileKind::Policy => {
+            let mut definitions = definitions::<raw::Policy>(kind.root());
+            for (rule, key) in [("Rule", "when"), ("Use", "when")] {
+                remove_property(&mut definitions, rule, key);
+            }
+            definitions
+        }
+        FileKind::Library => definitions_of_library(),
+        FileKind::Tests => {
+            let mut definitions = definitions::<raw::TestFile>(kind.root());
+            // It has something to say.
+            if let Some(Value::Object(file)) = definitions.get_mut(kind.root()) {
+                file.insert("minProperties".to_owned(), json!(1));
+            }
+            definitions
+        }
     }
-    definitions
 }
 
-/// The definitions of a library, each under a name of its own: where a policy has a word, a library can
-/// have an expression.
+/// The definitions of a library: where a policy has a word, a library can have an expression.
 fn definitions_of_library() -> Map<String, Value> {
-    let mut definitions = definitions::<raw::Library>("File", "Library");
-    let fixed = ["LibraryFile", "LibraryParameter", "LibraryWarning", "LibraryImport"];
+    let mut definitions = definitions::<raw::Library>(FileKind::Library.root());
+    let fixed = ["Library", "Parameter", "Warning", "Import"];
     for (name, definition) in &mut definitions {
         if !fixed.contains(&name.as_str()) {
             allow_expressions(definition);
@@ -51,34 +88,20 @@ fn definitions_of_library() -> Map<String, Value> {
     definitions
 }
 
-/// Returns a type's definitions, itself included, with a prefix on every name.
-fn definitions<T: schemars::JsonSchema>(name: &str, prefix: &str) -> Map<String, Value> {
+/// Returns a type's definitions, itself included under a name.
+fn definitions<T: schemars::JsonSchema>(name: &str) -> Map<String, Value> {
     let root: Schema = SchemaGenerator::default().into_root_schema_for::<T>();
     let mut root = root.to_value();
-    rename(&mut root, prefix);
     let inner = root.as_object_mut().and_then(|root| {
         root.remove("$schema");
         root.remove("$defs")
     });
     let mut definitions = Map::new();
     if let Some(Value::Object(inner)) = inner {
-        definitions.extend(inner.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)));
+        definitions.extend(inner);
     }
-    definitions.insert(format!("{prefix}{name}"), root);
+    definitions.insert(name.to_owned(), root);
     definitions
-}
-
-fn rename(value: &mut Value, prefix: &str) {
-    match value {
-        Value::Object(map) => {
-            if let Some(Value::String(reference)) = map.get_mut("$ref") {
-                *reference = reference.replace("#/$defs/", &format!("#/$defs/{prefix}"));
-            }
-            map.values_mut().for_each(|value| rename(value, prefix));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|value| rename(value, prefix)),
-        _ => {}
-    }
 }
 
 /// Lets an expression stand wherever one of some words, a pattern, a number or a boolean must.

@@ -1,12 +1,12 @@
 //! The policies of the repository, compiled in memory.
 
 use portcullis::command::compile::{Inputs, compile};
+use portcullis::command::{Session, resolved};
 use portcullis::diag::{Diags, Format, render};
 use portcullis::feed::Feeds;
 use portcullis::firewall::{File, Spec, render::Templates};
 use portcullis::ir::flow::RuleSet;
 use portcullis::net::IpSet;
-use portcullis::pass::resolve::resolve;
 use portcullis::policy::{self, Loader};
 use portcullis::source::SourceMap;
 use std::collections::BTreeMap;
@@ -57,9 +57,10 @@ pub fn case(path: &Path) -> Case {
     let root = path.to_str().expect("UTF-8");
     let policy = policy::load(root, &Disk, &mut sources, &mut diags);
     let compiled = policy.and_then(|policy| {
-        let inputs = Inputs { feeds: &feeds, templates: &Templates::default(), source: &name };
-        let artifacts = compile(&policy, &inputs, &|_| true, &mut diags)?;
-        let resolved = resolve(&policy, &feeds, &mut Diags::default())?;
+        let inputs = Inputs { templates: &Templates::default(), source: &name };
+        let resolved = resolved(&policy, &feeds, &mut diags)?;
+        let mut session = Session::new(&policy, &feeds, &resolved);
+        let artifacts = compile(&mut session, &inputs, &|_| true, &mut diags)?;
         Some((policy, artifacts, resolved))
     });
     let Some((policy, artifacts, resolved)) = compiled else {

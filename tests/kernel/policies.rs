@@ -2,6 +2,7 @@
 
 use crate::artifact::runs_here;
 use crate::common::{self, corpus};
+use portcullis::command::Session;
 use portcullis::command::compile::{Inputs, compile};
 use portcullis::diag::{Diags, Format, render};
 use portcullis::feed::Feeds;
@@ -53,9 +54,11 @@ impl Written {
     pub fn compile(&self, target: &str) -> Vec<File> {
         let feeds = Feeds::bundled();
         let templates = Templates::default();
-        let inputs = Inputs { feeds: &feeds, templates: &templates, source: "policy.yaml" };
+        let inputs = Inputs { templates: &templates, source: "policy.yaml" };
         let mut diags = Diags::default();
-        let compiled = compile(&self.policy, &inputs, &|name| name == target, &mut diags);
+        let resolved = resolve(&self.policy, &feeds, &mut diags).expect("a policy that resolves");
+        let mut session = Session::new(&self.policy, &feeds, &resolved);
+        let compiled = compile(&mut session, &inputs, &|name| name == target, &mut diags);
         match compiled.map(|mut artifacts| artifacts.pop()) {
             Some(Some(artifact)) => artifact.files,
             _ => panic!("`{target}` does not compile: {:?}", diags.list()),

@@ -5,13 +5,13 @@ mod prove;
 
 pub use intent::Intent;
 
+use super::Session;
 use super::phrases::at_use;
 use super::test::expectations;
 use crate::diag::{Code, Diagnostic, Diags, listed};
-use crate::feed::Feeds;
 use crate::firewall::{self, Fault, File, Header, ReadError, render::Templates};
 use crate::net;
-use crate::pass::resolve::{NamedRule, Resolved, resolve};
+use crate::pass::resolve::{NamedRule, Resolved};
 use crate::policy::ast::{Policy, Target};
 use crate::program::Program;
 use crate::proof::Prover;
@@ -21,8 +21,6 @@ use std::sync::{Mutex, PoisonError, mpsc};
 /// What a compile needs beside the policy.
 #[derive(Debug)]
 pub struct Inputs<'a> {
-    /// The vendors' address feeds.
-    pub feeds: &'a Feeds,
     /// The layouts.
     pub templates: &'a Templates,
     /// The policy file's name, as artifacts name it.
@@ -46,24 +44,26 @@ pub struct Artifact {
     pub prefixes: usize,
     /// How many nodes the proof's diagrams have.
     pub nodes: usize,
+    /// The files as they were read back and proven.
+    pub program: Program,
 }
 
 /// Compiles the targets that `wanted` picks; `None` when anything is wrong, and then nothing may be
 /// written.
 pub fn compile(
-    policy: &Policy,
+    session: &mut Session<'_>,
     inputs: &Inputs<'_>,
     wanted: &dyn Fn(&str) -> bool,
     diags: &mut Diags,
 ) -> Option<Vec<Artifact>> {
-    let resolved = phase("resolve", || resolve(policy, inputs.feeds, diags))?;
     let mut found = Diags::default();
-    let outcomes = phase("tests, invariants", || expectations(policy, &resolved));
+    let outcomes = phase("tests, invariants", || expectations(session));
     outcomes.into_iter().filter_map(|outcome| outcome.fault).for_each(|d| found.push(d));
+    let (policy, resolved) = (session.policy, session.resolved);
     let targets: Vec<_> = policy.targets.iter().filter(|t| wanted(&t.spec.name)).collect();
     resolved.named.iter().for_each(|rule| names(policy, &targets, rule, &mut found));
-    let drafts = targets.iter().map(|target| draft(policy, &resolved, target, inputs));
-    let artifacts = proven(policy, &resolved, &targets, drafts, &mut found);
+    let drafts = targets.iter().map(|target| draft(policy, resolved, target, inputs));
+    let artifacts = proven(session, &targets, drafts, &mut found);
     let failed = found.has_errors();
     diags.append(found);
     (!failed).then_some(artifacts)
@@ -71,28 +71,29 @@ pub fn compile(
 
 /// Proves targets as they are made: on a thread beside the one that makes them.
 fn proven<'a>(
-    policy: &Policy,
-    resolved: &Resolved,
+    session: &mut Session<'_>,
     targets: &[&Target],
     drafts: impl Iterator<Item = Draft<'a>>,
     diags: &mut Diags,
 ) -> Vec<Artifact> {
+    let (policy, resolved) = (session.policy, session.resolved);
     let (made, received) = mpsc::channel();
-    let received = Mutex::new(received);
+    let work = Mutex::new((received, &mut session.prover));
     let prove = || {
-        let (mut prover, mut found) = (Prover::new(&resolved.rules), Diags::default());
+        let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+        let (received, prover) = &mut *work;
+        let mut found = Diags::default();
         if let Some(first) = targets.first() {
             prover.prepare(&first.spec.placement, first.spec.state);
         }
         let mut artifacts = Vec::new();
-        let received = received.lock().unwrap_or_else(PoisonError::into_inner);
         for (target, draft) in targets.iter().zip(received.iter()) {
-            artifacts.extend(artifact(policy, resolved, target, draft, &mut prover, &mut found));
+            artifacts.extend(artifact(policy, resolved, target, draft, prover, &mut found));
         }
         (artifacts, found)
     };
     let (artifacts, found) = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().spawn_scoped(scope, prove);
+        let thread = std::thread::Builder::new().spawn_scoped(scope, &prove);
         drafts.for_each(|draft| _ = made.send(draft));
         drop(made);
         match thread {
@@ -156,13 +157,14 @@ fn artifact(
         return None;
     }
     let back = (files.as_slice(), program);
-    let proof = match prove::proven(target, &resolved.rules, &intent.claim(), back, prover) {
-        Ok(proof) => proof,
-        Err(diagnostic) => {
-            diags.push(*diagnostic);
-            return None;
-        }
-    };
+    let (program, proof) =
+        match prove::proven(target, &resolved.rules, &intent.claim(), back, prover) {
+            Ok(proven) => proven,
+            Err(diagnostic) => {
+                diags.push(*diagnostic);
+                return None;
+            }
+        };
     intent.grown.iter().for_each(|one| diags.push(prove::grown(policy, target, one)));
     if let Some(beyond) =
         proof.beyond.filter(|_| !intent.lost.is_empty() || intent.grown.is_empty())
@@ -178,6 +180,7 @@ fn artifact(
         rules: rules().count(),
         prefixes: prefixes(rules().flat_map(|rule| [&rule.source, &rule.destination])),
         nodes: proof.nodes,
+        program,
     })
 }
 

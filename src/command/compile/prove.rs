@@ -22,7 +22,7 @@ pub(super) fn proven(
     claim: &Claim<'_>,
     (files, program): (&[File], Result<Program, ReadError>),
     prover: &mut Prover<'_>,
-) -> Result<Proof, Box<Diagnostic>> {
+) -> Result<(Program, Proof), Box<Diagnostic>> {
     let spec = &target.spec;
     let failed = |message: String| {
         Diagnostic::new(Code::NotProven, message).at(target.name, "this target").help(
@@ -43,7 +43,7 @@ pub(super) fn proven(
         format!("a packet that differs: {packet}, at {}", spec.placement.way(packet))
     };
     match phase("prove", || prover.prove_claim(claim, &program)) {
-        Ok(proof) => Ok(proof),
+        Ok(proof) => Ok((program, proof)),
         Err(Failure::Budget) => Err(Box::new(unproven(
             Diagnostic::new(Code::NotProven, format!("`{}` could not be proven", spec.name))
                 .at(target.name, "this target"),

@@ -7,13 +7,13 @@ mod text;
 pub use firewalls::{FirewallChange, firewalls};
 
 use crate::analysis::{self, Cause, Change, Kind, Names};
+use crate::command::Session;
+use crate::command::compile::Artifact;
 use crate::command::phrases::opener;
-use crate::command::verify::{BOXES, Group, groups, way};
-use crate::diag::{Code, Diagnostic};
-use crate::feed::Feeds;
+use crate::command::verify::{self, BOXES, Group, groups, way};
+use crate::diag::{Code, Diagnostic, Diags};
 use crate::firewall::{File, Spec};
 use crate::ir::{Action, Direction, decide_flow};
-use crate::pass::resolve::{self, Resolved};
 use crate::policy::ast::Policy;
 use crate::program::Program;
 use crate::proof::{self, Differs};
@@ -24,20 +24,13 @@ use std::collections::BTreeSet;
 const CHANGES: usize = 1024;
 
 /// One side of a comparison.
-#[derive(Debug)]
 pub struct Side<'a> {
-    /// The policy.
-    pub policy: &'a Policy,
-    /// The vendors' feeds that it is resolved with.
-    pub feeds: &'a Feeds,
-    /// Its rules.
-    pub resolved: &'a Resolved,
-    /// The files that a compile makes of it, by the target's name; none when it does not compile.
-    pub files: Option<Vec<(String, Vec<File>)>>,
-    /// The files that were committed with it, of targets of which all were.
+    /// The policy, resolved.
+    pub session: Session<'a>,
+    /// What a compile makes of it; none when it does not compile.
+    pub artifacts: Option<Vec<Artifact>>,
+    /// The files that were committed with it, by the target's name, of targets of which all were.
     pub committed: Vec<(String, Vec<File>)>,
-    /// The texts that it was read from.
-    pub sources: &'a SourceMap,
 }
 
 /// Everything that a change does.
@@ -197,13 +190,20 @@ impl Diff {
     }
 }
 
-/// Compares two policies; `None` when that is too large to be decided.
-pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names) -> Option<Diff> {
+/// Compares two policies; `None` when that is too large to be decided. `sources` are the texts of both.
+pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names, sources: &SourceMap) -> Option<Diff> {
     // The new policy with the old feeds tells what is the policy's doing.
-    let mid = resolve::resolve(new.policy, old.feeds, &mut crate::diag::Diags::default());
-    let mid = mid.as_ref().map(|resolved| &resolved.rules);
-    let found = analysis::changes(&old.resolved.rules, mid, &new.resolved.rules, CHANGES).ok()?;
-    let changes: Vec<_> = found.list.iter().map(|one| spelled(one, old, new, names)).collect();
+    let (was, is) = (old.session.resolved, new.session.resolved);
+    let mid = (old.session.feeds != new.session.feeds).then(|| {
+        crate::command::resolved(new.session.policy, old.session.feeds, &mut Diags::default())
+    });
+    let mid = match &mid {
+        None => Some(&is.rules),
+        Some(mid) => mid.as_ref().map(|resolved| &resolved.rules),
+    };
+    let found = analysis::changes(&was.rules, mid, &is.rules, CHANGES).ok()?;
+    let spelled = |one: &Change| spelled(one, old, new, (names, sources));
+    let changes: Vec<_> = found.list.iter().map(spelled).collect();
     let same = changes.is_empty() && !found.replies;
     let targets = targets(old, new, same, names);
     let replies = found.replies && changes.is_empty();
@@ -226,15 +226,21 @@ impl Line {
     }
 }
 
-fn spelled(change: &Change, old: &Side<'_>, new: &Side<'_>, names: &Names) -> Line {
+fn spelled(
+    change: &Change,
+    old: &Side<'_>,
+    new: &Side<'_>,
+    (names, sources): (&Names, &SourceMap),
+) -> Line {
     let decided = |side: &Side<'_>| {
-        let (action, rule) = decide_flow(&side.resolved.rules, change.direction, &change.example);
-        let origin = rule.and_then(|index| side.resolved.rules.rules[index].origins.first());
-        let written = origin.and_then(|origin| side.policy.rules.get(origin.index?));
+        let Session { policy, resolved, .. } = &side.session;
+        let (action, rule) = decide_flow(&resolved.rules, change.direction, &change.example);
+        let origin = rule.and_then(|index| resolved.rules.rules[index].origins.first());
+        let written = origin.and_then(|origin| policy.rules.get(origin.index?));
         let span = written.map(|rule| rule.used_at.unwrap_or(rule.id.span));
         let place = span.map(|span| {
-            let line = side.sources.line(span.file, span.start);
-            format!("{}:{line}", side.sources.name(span.file))
+            let line = sources.line(span.file, span.start);
+            format!("{}:{line}", sources.name(span.file))
         });
         Decided { action, rule: origin.map(|origin| origin.rule.clone()), place, span }
     };
@@ -252,52 +258,62 @@ fn spelled(change: &Change, old: &Side<'_>, new: &Side<'_>, names: &Names) -> Li
 }
 
 fn targets(old: &Side<'_>, new: &Side<'_>, same: bool, names: &Names) -> Vec<TargetChange> {
-    let (Some(was), Some(is)) = (&old.files, &new.files) else { return Vec::new() };
-    let both: BTreeSet<_> = was.iter().chain(is).map(|(name, _)| name.as_str()).collect();
-    let target = |name| target(name, (old, was), (new, is), same, names);
+    let (Some(was), Some(is)) = (&old.artifacts, &new.artifacts) else { return Vec::new() };
+    let both: BTreeSet<_> = was.iter().chain(is).map(|one| one.target.as_str()).collect();
+    let of = |list: &'_ [Artifact], name: &str| list.iter().position(|one| one.target == name);
+    let target = |name: &str| {
+        let was = of(was, name).map(|at| (spec(old, name), &was[at]));
+        let is = of(is, name).map(|at| (spec(new, name), &is[at]));
+        let committed = old.committed.iter().find(|(known, _)| known == name);
+        target(name, (was, is), committed.map(|(_, files)| files.as_slice()), same, names)
+    };
     both.into_iter().map(target).collect()
 }
 
-/// Files by the name of their target.
-type Files = [(String, Vec<File>)];
+fn spec<'a>(side: &Side<'a>, name: &str) -> Option<&'a Spec> {
+    let policy: &'a Policy = side.session.policy;
+    policy.targets.iter().map(|target| &target.spec).find(|spec| spec.name == name)
+}
+
+/// A target and what a compile made of it.
+type Made<'a> = (Option<&'a Spec>, &'a Artifact);
 
 fn target(
     name: &str,
-    (old, was): (&Side<'_>, &Files),
-    (new, is): (&Side<'_>, &Files),
+    (was, is): (Option<Made<'_>>, Option<Made<'_>>),
+    committed: Option<&[File]>,
     same: bool,
     names: &Names,
 ) -> TargetChange {
-    let of = |files: &Files| {
-        let found = files.iter().find(|(known, _)| known == name);
-        found.map(|(_, files)| files.clone())
-    };
     let change = |text| (text, Vec::new());
-    let made = of(was);
-    let (text, differences) = match (&made, of(is)) {
-        (Some(was), Some(is)) if *was == is => change(Text::Same),
+    let (text, differences) = match (&was, &is) {
+        (Some((_, was)), Some((_, is))) if was.files == is.files => change(Text::Same),
         (Some(_), Some(_)) if !same => change(Text::WithMeaning),
-        (Some(was), Some(is)) => compared((old, was), (new, &is), name, names),
+        (Some((Some(spec), was)), Some((Some(other), is))) => {
+            compared((spec, &was.program), (other, &is.program), names)
+        }
         (None, _) => change(Text::Added),
         (_, None) => change(Text::Removed),
+        _ => change(Text::Unknown),
     };
-    let committed = of(&old.committed).zip(made).filter(|(committed, made)| committed != made);
-    let compiler =
-        committed.map(|(committed, made)| compared((old, &committed), (old, &made), name, names).1);
+    let edited = was.zip(committed).filter(|((_, made), committed)| made.files != *committed);
+    let compiler = edited.map(|((spec, made), committed)| {
+        // What was edited by hand is no artifact any more, but may be read as rules.
+        let found = spec.and_then(|spec| {
+            let listing = verify::read(spec, committed).ok()?;
+            Some(compared((spec, &listing.program), (spec, &made.program), names).1)
+        });
+        found.unwrap_or_default()
+    });
     TargetChange { target: name.to_owned(), text, differences, compiler }
 }
 
-/// Compares the texts of a target whose policy means the same.
+/// Compares what two firewalls do where the policy means the same.
 fn compared(
-    (old, was): (&Side<'_>, &[File]),
-    (new, is): (&Side<'_>, &[File]),
-    name: &str,
+    (spec, was): (&Spec, &Program),
+    (other, is): (&Spec, &Program),
     names: &Names,
 ) -> (Text, Vec<TargetLine>) {
-    let (Some((spec, was)), Some((other, is))) = (program(old, name, was), program(new, name, is))
-    else {
-        return (Text::Unknown, Vec::new());
-    };
     if (&spec.placement, spec.state) != (&other.placement, other.state) {
         return (Text::Place, Vec::new());
     }
@@ -307,17 +323,9 @@ fn compared(
         traffic: analysis::spelled(&group.boxes, names),
         packet: group.example.to_string(),
     };
-    match proof::between(&spec.placement, &was, &is, BOXES) {
+    match proof::between(&spec.placement, was, is, BOXES) {
         Err(_) => (Text::Unknown, Vec::new()),
         Ok(found) if found.is_empty() => (Text::TextOnly, Vec::new()),
         Ok(found) => (Text::Meaning, groups(found).into_iter().map(line).collect()),
     }
-}
-
-fn program<'a>(side: &Side<'a>, name: &str, files: &[File]) -> Option<(&'a Spec, Program)> {
-    let policy: &'a Policy = side.policy;
-    let target = policy.targets.iter().find(|target| target.spec.name == name)?;
-    // What was edited by hand is no artifact any more, but may be read as rules.
-    let listing = crate::command::verify::read(&target.spec, files).ok()?;
-    Some((&target.spec, listing.program))
 }
