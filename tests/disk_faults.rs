@@ -160,7 +160,7 @@ fn a_killed_run_leaves_nothing_half_written_and_the_next_one_repairs() {
     assert_eq!(versions.code(0, &out, &[]).0, 0);
     let whole = u64::try_from(start.elapsed().as_micros()).expect("a short time");
     let (mut unfinished, mut mixed, mut leftovers) = (0, 0, 0);
-    let count = rounds(20, 200);
+    let count = rounds(20, 100);
     for round in 0..count {
         let version = usize::try_from(draw.below(2)).expect("small");
         let mut child = versions.quiet(version, &out);
@@ -203,7 +203,7 @@ fn runs_that_are_not_alone_do_not_mix() {
     let same = Versions::of(&["p", "p", "p", "p"]);
     let other = Versions::of(&["p", "q", "r", "s"]);
     let mut draw = Draw(2);
-    for round in 0..rounds(10, 300) {
+    for round in 0..rounds(10, 100) {
         // Of one policy's versions one is there in the end; of four policies all are.
         for (versions, all) in [(&same, false), (&other, true)] {
             let out = versions.path("out");

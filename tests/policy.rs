@@ -288,7 +288,6 @@ mod schema {
     const BEYOND: &[&str] = &[
         "anchor",
         "argument-outside-its-list",
-        "arguments",
         "bad-list",
         "bidirectional",
         "check",
@@ -302,8 +301,6 @@ mod schema {
         "import-itself",
         "imported-twice",
         "invariants",
-        "leading-zero",
-        "library-as-policy",
         "library-bomb",
         "library-not-imported",
         "missing-file",
@@ -312,7 +309,6 @@ mod schema {
         "port-70000",
         "port-range-upside-down",
         "port-zero",
-        "prefix-forms",
         "protocol-name",
         "region-without-table-entry",
         "repeated-id",
@@ -382,11 +378,10 @@ mod schema {
         ] {
             let text = format!("policy: p\nrules:\n  - {good}\n  - {bad}\n");
             let value = json(&text).expect("YAML");
-            let places: Vec<_> = validator
-                .iter_errors(&value)
-                .map(|error| error.instance_path().as_str().to_owned())
-                .collect();
-            assert_eq!(places, [at], "{bad}");
+            let places = validator.iter_errors(&value);
+            let places: std::collections::BTreeSet<_> =
+                places.map(|error| error.instance_path().as_str().to_owned()).collect();
+            assert_eq!(places.into_iter().collect::<Vec<_>>(), [at], "{bad}");
         }
     }
 

@@ -9,10 +9,10 @@ type Part = (&'static str, &'static str, &'static [&'static str]);
 
 /// The parts of the page, each with an example in docs/language.
 const PARTS: &[Part] = &[
-    ("policy", "The policy file", &["Policy", "Defaults"]),
+    ("policy", "The policy file", &["Policy", "Defaults", "Level"]),
     ("networks", "Networks", &["Network", "Except", "PrefixFile", "Feed", "Domains"]),
     ("services", "Services", &["Service"]),
-    ("rules", "Rules", &["Rule", "Port", "Log", "LogOptions", "Ignore"]),
+    ("rules", "Rules", &["RuleOrUse", "Rule", "Port", "Log", "LogOptions", "Ignore"]),
     ("use", "Using a library", &["Use", "Argument"]),
     ("tests", "Tests and invariants", &["Test", "Invariant", "Bounds"]),
     ("targets", "Targets", &["Target"]),
@@ -89,6 +89,10 @@ fn section(definitions: &Map<String, Value>, shape: &str) -> String {
     let mut text = format!("\n### {shape}\n\n{}\n", description(definition));
     let keys = keys_of(definitions, shape);
     if keys.is_empty() {
+        let value = value(definition);
+        if value.starts_with('`') {
+            text += &format!("\n{value}\n");
+        }
         return text;
     }
     let required = definition.get("required").and_then(Value::as_array);
@@ -130,7 +134,8 @@ fn value(schema: &Value) -> String {
     if let Some(word) = text("const") {
         return format!("`{word}`");
     }
-    if let Some(choices) = schema.get("anyOf").and_then(Value::as_array) {
+    let choices = schema.get("anyOf").or(schema.get("oneOf")).and_then(Value::as_array);
+    if let Some(choices) = choices {
         let some = choices.iter().filter(|one| one.get("type") != Some(&Value::from("null")));
         return some.map(value).collect::<Vec<_>>().join(" or ");
     }
@@ -144,8 +149,10 @@ fn value(schema: &Value) -> String {
             format!("a list of {}", schema.get("items").map(value).unwrap_or_default())
         }
         Some(&"object") => {
-            let inner = schema.get("additionalProperties").map(value).unwrap_or_default();
-            format!("names, each with {inner}")
+            let patterns = schema.get("patternProperties").and_then(Value::as_object);
+            let by_pattern = patterns.and_then(|patterns| patterns.values().next());
+            let inner = by_pattern.or(schema.get("additionalProperties"));
+            format!("names, each with {}", inner.map(value).unwrap_or_default())
         }
         Some(&"boolean") => "`true` or `false`".to_owned(),
         Some(&"integer") => match (schema.get("minimum"), schema.get("maximum")) {
