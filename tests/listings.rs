@@ -1,22 +1,26 @@
 //! What running firewalls list, and rules that other people wrote, read as far as they are understood.
 //!
-//! Each folder of `tests/foreign/<kind>/` has the texts, and in `expect` where the firewall stands, how many
-//! lines of the texts are unclear, and what may become of single packets.
+//! Each folder of `tests/foreign/<kind>/` has the texts, and in `expect` where the firewall stands, who is
+//! behind it (`members`), how many lines of the texts are unclear and what is said of them (`note`), and what
+//! may become of single packets, where it matters with a part of the line that lets them through (`by`). Of
+//! what is no listing it has the reason (`refused`).
 
 mod common;
 
 use common::specs;
 use portcullis::command::compile::Intent;
-use portcullis::firewall::{self, File, Header, Kind, Listing, Spec, render::Templates};
+use portcullis::firewall::{self, File, Header, Kind, Listing, ReadError, Spec, render::Templates};
 use portcullis::ir::{Hook, Packet, Placement, State, StateMode, Verdict};
-use portcullis::net::protocol;
+use portcullis::net::{IpSet, protocol};
+use portcullis::program::Place;
 use portcullis::proof::Prover;
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-fn kinds() -> [(&'static str, Kind); 2] {
-    ["iptables", "pf"].map(|word| (word, common::kind(word)))
+fn kinds() -> [(&'static str, Kind); 4] {
+    ["aws-network-acl", "aws-security-group", "iptables", "pf"]
+        .map(|word| (word, common::kind(word)))
 }
 
 /// One folder of foreign rules.
@@ -144,25 +148,61 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+impl Case {
+    /// The rest of a line of the expectations, by its first word.
+    fn said(&self, word: &str) -> Option<&str> {
+        self.expect.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(' '))
+    }
+
+    fn read(&self) -> Result<Listing, ReadError> {
+        let one = |text: &str| text.parse().expect("a prefix");
+        let members =
+            self.said("members").map(|text| IpSet::from_prefixes(text.split(' ').map(one)));
+        firewall::read_behind(&self.spec, &self.files, members.as_ref())
+    }
+}
+
+/// The line that lets a packet through, or else decides.
+fn line<'a>(listing: &'a Listing, packet: &Packet) -> &'a str {
+    let outcomes = listing.program.outcomes(packet);
+    let accepting = outcomes.iter().find(|(verdict, _)| *verdict == Verdict::Accept);
+    let place = accepting.or(outcomes.first()).and_then(|(_, place)| *place);
+    let text = place.and_then(|place| {
+        listing.files.get(place.file)?.text.lines().nth(place.line.checked_sub(1)?)
+    });
+    text.unwrap_or_default()
+}
+
+/// What is wrong with what is said of a case as a whole.
+fn wrong_notes(case: &Case, listing: &Listing) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if case.said("unclear").is_some_and(|count| count != listing.unclear.len().to_string()) {
+        wrong.push(format!("{}: not {:#?}", case.name, listing.unclear));
+    }
+    if let Some(note) = case.said("note")
+        && !listing.unclear.iter().any(|one| one.reason.contains(note))
+    {
+        wrong.push(format!("{}: no note says `{note}`: {:#?}", case.name, listing.unclear));
+    }
+    wrong
+}
+
 /// What is wrong with a case.
 fn wrong(case: &Case, listing: &Listing) -> Vec<String> {
-    let mut wrong = Vec::new();
+    listing.program.check().expect("a program of good shape");
+    let mut wrong = wrong_notes(case, listing);
     let mut checked = 0;
-    for line in case.expect.lines().skip(1).filter(|line| !line.starts_with('#')) {
-        if let Some(count) = line.strip_prefix("unclear ") {
-            if count != listing.unclear.len().to_string() {
-                wrong.push(format!("{}: {line}, not {:#?}", case.name, listing.unclear));
-            }
-            continue;
-        }
-        let (text, expected) = line.split_once(" => ").expect("what is expected");
+    for text in case.expect.lines().filter(|line| line.contains(" => ")) {
+        let (text, expected) = text.split_once(" => ").expect("what is expected");
+        let (expected, by) = expected.split_once(" by ").unwrap_or((expected, ""));
         let packet = packet(text, &case.spec.placement);
         let outcomes = listing.program.outcomes(&packet);
         let mut found: Vec<_> = outcomes.iter().map(|(verdict, _)| word(*verdict)).collect();
         found.sort_unstable();
         let found = found.join(" ");
-        if found != expected {
-            wrong.push(format!("{}: {line}, not {found}: {outcomes:?}", case.name));
+        if found != expected || !line(listing, &packet).contains(by) {
+            let at = line(listing, &packet);
+            wrong.push(format!("{}: {text}: {found} by `{at}`, not {expected} by {by}", case.name));
         }
         if outcomes.len() == 1 && listing.program.decide(&packet).0 != outcomes[0].0 {
             wrong.push(format!("{}: {text}: sure, and decided otherwise", case.name));
@@ -178,12 +218,13 @@ fn wrong(case: &Case, listing: &Listing) -> Vec<String> {
 #[test]
 fn foreign_rules_are_read_as_far_as_they_are_understood() {
     let cases = cases();
-    assert!(cases.len() >= 14, "only {} cases", cases.len());
+    assert!(cases.len() >= 54, "only {} cases", cases.len());
     let mut found = Vec::new();
     for case in &cases {
-        match firewall::read(&case.spec, &case.files) {
-            Ok(listing) => found.extend(wrong(case, &listing)),
-            Err(error) => found.push(format!("{}: {error:?}", case.name)),
+        match (case.read(), case.said("refused")) {
+            (Ok(listing), None) => found.extend(wrong(case, &listing)),
+            (Err(error), Some(reason)) if error.reason.contains(reason) => {}
+            (read, _) => found.push(format!("{}: {:?}", case.name, read.err())),
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -231,6 +272,25 @@ const NONSENSE: &[Nonsense] = &[
     ("pf", &[("a", "frobnicate all\n")], "not understood"),
     ("pf", &[("a", "pass from { 10.0.0.1\n")], "missing"),
     ("pf", &[("a", "block all label \"x\n")], "quote"),
+    ("aws-security-group", &[], "no security group is here"),
+    ("aws-security-group", &[("a.json", "{}")], "neither security groups nor prefix lists"),
+    ("aws-security-group", &[("a.json", "[]")], "neither security groups nor prefix lists"),
+    ("aws-security-group", &[("a.json", "{\"SecurityGroups\": 1}")], "a list is expected"),
+    (
+        "aws-security-group",
+        &[("a.json", "{\"format_version\": \"1.0\"}")],
+        "neither a state nor a plan",
+    ),
+    ("aws-security-group", &[("entries.json", "{\"Entries\": []}")], "pl-"),
+    ("aws-network-acl", &[], "no network ACL is here"),
+    ("aws-network-acl", &[("a.json", "{}")], "no network ACLs are here"),
+    ("aws-network-acl", &[("a.json", "{\"NetworkAcls\": []}")], "no network ACL is here"),
+    ("aws-network-acl", &[("a.json", "no JSON")], "expected"),
+    (
+        "aws-network-acl",
+        &[("a.json", "{\"version\": 4, \"terraform_version\": \"1.11.4\", \"lineage\": \"a\"}")],
+        "terraform show -json",
+    ),
 ];
 
 #[test]
@@ -247,6 +307,23 @@ fn what_is_no_listing_is_refused_with_the_reason() {
         let said = read.err().map_or_else(|| "nothing".to_owned(), |error| error.reason);
         assert!(said.contains(reason), "`{reason}`, not `{said}`: {files:?}");
     }
+}
+
+/// Tells whether something is said where not everything is sure, and at places of the texts.
+fn said(listing: &Listing) -> bool {
+    let unknown = format!("{:?}", listing.program).contains("Unknown");
+    let lines = |file: &File| file.text.lines().count();
+    let there = |place: Place| {
+        listing
+            .files
+            .get(place.file)
+            .map(lines)
+            .is_some_and(|most| (1..=most).contains(&place.line))
+    };
+    let clauses = listing.program.chains.iter().flat_map(|chain| &chain.clauses);
+    let ruled = clauses.filter(|clause| !clause.when.is_empty()).map(|clause| clause.place);
+    let mut places = ruled.chain(listing.unclear.iter().map(|note| note.place));
+    (!unknown || !listing.unclear.is_empty()) && places.all(there)
 }
 
 /// One small change of a text.
@@ -300,6 +377,10 @@ proptest! {
             spec.state = StateMode::Stateless;
         }
         if let Ok(listing) = firewall::read(&spec, &files) {
+            prop_assert!(listing.program.check().is_ok());
+            if spec.kind.word().starts_with("aws-") {
+                prop_assert!(said(&listing), "{:?}", listing.unclear);
+            }
             for line in case.expect.lines().filter(|line| line.contains(" => ")) {
                 let text = line.split(" => ").next().expect("a packet");
                 listing.program.outcomes(&packet(text, &spec.placement));

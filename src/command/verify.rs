@@ -11,6 +11,7 @@ use crate::analysis;
 use crate::diag::{Code, Diagnostic, Diags};
 use crate::firewall::{self, File, Listing, ReadError, Spec};
 use crate::ir::{Decision, Packet, Path, Placement, State, Verdict, decide};
+use crate::net::IpSet;
 use crate::policy::ast::{Rule, Target};
 use crate::program::{Match, Place};
 use crate::proof::{Claim, Difference, Differs, Meeting};
@@ -90,14 +91,15 @@ impl Session<'_> {
                 differences: Vec::new(),
             });
         }
-        let listing = match read(spec, files) {
+        let members = self.resolved.members.get(&spec.name);
+        let listing = match read(spec, files, members) {
             Ok(listing) => listing,
             Err((error, strict)) => {
                 diags.push(not_read(target, files, &error, &strict, sources));
                 return None;
             }
         };
-        let intent = Intent::of(&self.resolved.rules, spec, self.resolved.members.get(&spec.name));
+        let intent = Intent::of(&self.resolved.rules, spec, members);
         let claim = intent.claim();
         let Ok(found) = self.prover.differences(&claim, &listing.program, BOXES) else {
             let message = format!("`{}` could not be compared with the policy", spec.name);
@@ -216,7 +218,11 @@ pub(crate) fn done(listing: &Listing, packet: &Packet) -> Vec<Done> {
 
 /// Reads files strictly, as artifacts of this program, or else as a listing; gives both reasons when
 /// neither can be done.
-pub(crate) fn read(spec: &Spec, files: &[File]) -> Result<Listing, (ReadError, ReadError)> {
+pub(crate) fn read(
+    spec: &Spec,
+    files: &[File],
+    members: Option<&IpSet>,
+) -> Result<Listing, (ReadError, ReadError)> {
     phase("read", || {
         let strict = match firewall::read_artifact(spec, files) {
             Ok(program) => {
@@ -224,7 +230,7 @@ pub(crate) fn read(spec: &Spec, files: &[File]) -> Result<Listing, (ReadError, R
             }
             Err(error) => error,
         };
-        firewall::read(spec, files).map_err(|error| (error, strict))
+        firewall::read_behind(spec, files, members).map_err(|error| (error, strict))
     })
 }
 

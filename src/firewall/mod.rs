@@ -87,6 +87,19 @@ pub trait Firewall: Sync {
     /// # Errors
     /// The first place that is not the format, or a part without which nothing can be said.
     fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError>;
+
+    /// Reads it where the addresses behind it are known, which rules may name without saying them.
+    ///
+    /// # Errors
+    /// As without them.
+    fn read_behind(
+        &self,
+        spec: &Spec,
+        files: &[File],
+        _members: Option<&IpSet>,
+    ) -> Result<Listing, ReadError> {
+        self.read(spec, files)
+    }
 }
 
 /// A kind of firewall with its options.
@@ -303,6 +316,18 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Returns the program of a text of which everything is understood.
+    ///
+    /// # Errors
+    /// The first place that is not, or that may do one thing or another.
+    pub(crate) fn certain(self) -> Result<Program, ReadError> {
+        let clauses = || self.program.chains.iter().flat_map(|chain| &chain.clauses);
+        let doubt = clauses().find(|clause| clause.when.iter().any(unknown));
+        let reason = || "what this does is not certain".to_owned();
+        let doubt = doubt.map(|clause| ReadError { place: clause.place, reason: reason() });
+        self.unclear.into_iter().next().or(doubt).map_or(Ok(self.program), Err)
+    }
+
     /// Puts what is not understood in the order of the texts, once a line.
     fn order(&mut self) {
         self.unclear.sort_by_key(|unclear| unclear.place);
@@ -313,6 +338,15 @@ impl Listing {
             }
             same
         });
+    }
+}
+
+/// Tells whether a condition may or may not hold.
+fn unknown(one: &Match) -> bool {
+    match one {
+        Match::Unknown => true,
+        Match::AnyOf(list) => list.iter().flatten().any(unknown),
+        _ => false,
     }
 }
 
@@ -352,6 +386,18 @@ pub fn read_artifact(spec: &Spec, files: &[File]) -> Result<Program, ReadError> 
 /// The first place that is not the format, or a part without which nothing can be said.
 pub fn read(spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
     spec.kind.firewall.read(spec, files)
+}
+
+/// Reads it where the addresses behind it are known.
+///
+/// # Errors
+/// As without them.
+pub fn read_behind(
+    spec: &Spec,
+    files: &[File],
+    members: Option<&IpSet>,
+) -> Result<Listing, ReadError> {
+    spec.kind.firewall.read_behind(spec, files, members)
 }
 
 /// Returns the limits of the readers.

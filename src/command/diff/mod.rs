@@ -300,7 +300,7 @@ fn target(
     let compiler = edited.map(|((spec, made), committed)| {
         // What was edited by hand is no artifact any more, but may be read as rules.
         let found = spec.and_then(|spec| {
-            let listing = verify::read(spec, committed).ok()?;
+            let listing = verify::read(spec, committed, None).ok()?;
             Some(compared((spec, &listing.program), (spec, &made.program), names).1)
         });
         found.unwrap_or_default()

@@ -1,14 +1,15 @@
 //! Network ACLs: numbered entries at a subnet's edge, without connection tracking.
 
 mod caps;
-pub(in crate::firewall) mod live;
+mod format;
 mod options;
 mod plan;
+mod profile;
 mod read;
-mod spell;
 
 use crate::firewall::caps::Caps;
 use crate::firewall::entries::aws::{self, Format};
+use crate::firewall::entries::listing::Texts;
 use crate::firewall::options::OptionSpec;
 use crate::firewall::render::Templates;
 use crate::firewall::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
@@ -58,7 +59,7 @@ impl Firewall for NetworkAcl {
     ) -> Result<Vec<File>, Vec<Fault>> {
         let options = Options::of(&spec.kind.settings);
         let entries = plan::plan(filter, &options)?;
-        let page = spell::page(&entries, spec, options.format, header);
+        let page = format::page(&entries, spec, options.format, header);
         let template = match options.format {
             Format::Terraform => "aws-network-acl.tf.j2",
             Format::TerraformJson => "aws-network-acl.tf.json.j2",
@@ -70,10 +71,11 @@ impl Firewall for NetworkAcl {
     }
 
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
-        read::read(Options::of(&spec.kind.settings).format, files)
+        let rows = profile::rows(Options::of(&spec.kind.settings).format);
+        read::read(Texts::artifact(files, rows)?)?.certain()
     }
 
     fn read(&self, _: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-        live::read(files)
+        read::read(Texts::read(files)?)
     }
 }

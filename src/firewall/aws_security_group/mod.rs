@@ -1,16 +1,17 @@
 //! Security groups: rules that only allow, in no order, with connection tracking.
 
 mod caps;
+mod format;
 mod lists;
-pub(in crate::firewall) mod live;
 mod options;
 mod plan;
+mod profile;
 mod read;
-mod spell;
 mod spread;
 
 use crate::firewall::caps::Caps;
 use crate::firewall::entries::aws::{self, Format};
+use crate::firewall::entries::listing::Texts;
 use crate::firewall::options::{OptionSpec, Settings};
 use crate::firewall::render::Templates;
 use crate::firewall::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
@@ -75,7 +76,7 @@ impl Firewall for SecurityGroup {
     ) -> Result<Vec<File>, Vec<Fault>> {
         let options = Options::of(&spec.kind.settings);
         let plan = plan::plan(filter, &options)?;
-        let page = spell::page(&plan, spec, options.format, header)?;
+        let page = format::page(&plan, spec, options.format, header)?;
         let template = match options.format {
             Format::Terraform => "aws-security-group.tf.j2",
             Format::TerraformJson => "aws-security-group.tf.json.j2",
@@ -87,10 +88,20 @@ impl Firewall for SecurityGroup {
     }
 
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
-        read::read(Options::of(&spec.kind.settings).format, files)
+        let rows = profile::rows(Options::of(&spec.kind.settings).format);
+        read::read(Texts::artifact(files, rows)?, None)?.certain()
     }
 
     fn read(&self, _: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-        live::read(files)
+        read::read(Texts::read(files)?, None)
+    }
+
+    fn read_behind(
+        &self,
+        _: &Spec,
+        files: &[File],
+        members: Option<&IpSet>,
+    ) -> Result<Listing, ReadError> {
+        read::read(Texts::read(files)?, members)
     }
 }

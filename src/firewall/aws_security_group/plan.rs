@@ -1,8 +1,8 @@
 //! From packet rules to rules that only allow: what earlier rules refuse is taken out, exactly.
 
+use super::format;
 use super::lists::Lists;
 use super::options::Options;
-use super::spell;
 use super::spread::spread;
 use crate::diag::Code;
 use crate::firewall::Fault;
@@ -79,7 +79,7 @@ fn spelled(
 ) -> Vec<Rule> {
     let comment: Rc<str> = allowed.comments.join(", ").into();
     let egress = way == Direction::Outbound;
-    let usage = spell::usage(egress, service);
+    let usage = format::usage(egress, service);
     let mut rules = Vec::new();
     for family in Family::BOTH {
         let of_family = allowed
@@ -101,7 +101,7 @@ fn spelled(
             }
         } else {
             for prefix in prefixes {
-                rule(Peer::Prefix(prefix), 1, spell::key(&usage, prefix));
+                rule(Peer::Prefix(prefix), 1, format::key(&usage, prefix));
             }
         }
     }

@@ -1,42 +1,66 @@
-//! Reads the file back: the union of what the rules allow, behind connection tracking.
+//! Reads groups: the union of what their rules allow, behind connection tracking.
 //!
-//! Written apart from the plan. A tracked flow's packets pass whatever the rules say, and what fits no flow
-//! is new to a security group: so established and related packets are accepted, invalid ones dropped, and
-//! rules are asked about the rest (vpc/latest/userguide/security-group-rules.html).
+//! Written apart from the plan, for every language in which a group is told of: artifacts, templates, what
+//! `describe-…` and `terraform show -json` print. A tracked flow's packets pass whatever the rules say, and
+//! what fits no flow is new to a security group: so established and related packets are accepted, invalid
+//! ones dropped, and rules are asked about the rest (vpc/latest/userguide/security-group-rules.html).
+//!
+//! Every group of the texts is taken to be at the same interface, where their rules act together. What is
+//! not known for sure may allow anything that it could be about.
 
-use crate::firewall::entries::aws::Format;
-use crate::firewall::entries::document::{self, Node};
-use crate::firewall::{File, ReadError, at_hook};
+mod keys;
+mod lists;
+mod peers;
+mod resources;
+
+use crate::firewall::entries::document;
+use crate::firewall::entries::listing::terraform::{self, Named, Resource};
+use crate::firewall::entries::listing::{At, Doubts, Of, Service, Texts};
+use crate::firewall::{Listing, ReadError, at_hook};
 use crate::ir::{Hook, Verdict};
-use crate::net::protocol::{ICMP, ICMPV6, TCP, UDP};
-use crate::program::Program;
-use crate::program::{Base, Chain, Clause, Field, Match, Place, Then};
-use ipnet::IpNet;
+use crate::net::{Family, IpSet};
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
+use keys::{FROM, GROUP, ONE_WAY, PEERS, PROTOCOL, RULE, RULES, TO, ours};
+use lists::Lists;
+use peers::{Own, Peer};
 
-/// The clauses of both directions.
-#[derive(Default)]
-pub(super) struct Rules {
-    pub(super) ingress: Vec<Clause>,
-    pub(super) egress: Vec<Clause>,
-}
-
-/// Reads an artifact of one file.
-pub(super) fn read(format: Format, files: &[File]) -> Result<Program, ReadError> {
-    let [file] = files else { return Err(document::refuse(1, "the groups are one file")) };
-    let mut rules = Rules::default();
-    match format {
-        Format::Terraform => terraform(&document::hcl(&file.text)?, &mut rules)?,
-        Format::TerraformJson => {
-            terraform(&document::references(document::json(&file.text)?)?, &mut rules)?;
+/// Reads groups, whoever tells of them; `members` are the addresses that have them, where that is known.
+///
+/// # Errors
+/// The first place that is not the format.
+pub(super) fn read(texts: Texts, members: Option<&IpSet>) -> Result<Listing, ReadError> {
+    let mut reader = Reader { members, ..Reader::default() };
+    let mut resources = Vec::new();
+    for root in texts.roots() {
+        match terraform::resources(root)? {
+            Some(found) => {
+                resources.extend(found);
+                let beyond = terraform::beyond(root, ours, &mut reader.doubts)?;
+                beyond
+                    .into_iter()
+                    .for_each(|at| reader.allow(BOTH, at.place(), vec![Match::Unknown]));
+            }
+            None => reader.answer(root, texts.stem(root.file()))?,
         }
-        Format::CloudFormation => cloudformation(&document::yaml(&file.text)?, &mut rules)?,
-        Format::Api => api(&document::json(&file.text)?, &mut rules)?,
     }
-    Ok(program(rules))
+    reader.resources(&resources)?;
+    for (directions, rule, own) in std::mem::take(&mut reader.waiting) {
+        let found = reader.rule(directions, rule, own, None)?;
+        reader.add(found);
+    }
+    if !reader.seen {
+        return Err(document::refuse(1, "no security group is here"));
+    }
+    // Rules that only allow have no order: what is sure comes first, so that it is named where both allow.
+    for rules in &mut reader.rules {
+        rules.sort_by_key(|clause| clause.when.contains(&Match::Unknown));
+    }
+    let unclear = reader.doubts.sorted();
+    Ok(Listing { program: program(reader.rules), files: texts.files, unclear })
 }
 
 /// What the rules come to behind connection tracking.
-pub(super) fn program(rules: Rules) -> Program {
+fn program([ingress, egress]: Rules) -> Program {
     let place = Place { file: 0, line: 1 };
     let state = |low: u32, high: u32, verdict| Clause {
         when: vec![Match::Field(Field::State, vec![(low, high)])],
@@ -57,258 +81,195 @@ pub(super) fn program(rules: Rules) -> Program {
     };
     Program {
         bases: vec![base(Hook::Input, 0), base(Hook::Output, 1)],
-        chains: vec![chain("ingress", rules.ingress), chain("egress", rules.egress)],
+        chains: vec![chain("ingress", ingress), chain("egress", egress)],
     }
 }
 
-const INGRESS: &str = "aws_vpc_security_group_ingress_rule";
-const LIST: &str = "aws_ec2_managed_prefix_list";
-const EGRESS: &str = "aws_vpc_security_group_egress_rule";
+/// The directions that a rule is for, as indices: into the group, out of it, or both where that is not told.
+type Directions = &'static [usize];
 
-fn terraform(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
-    root.only(&["//", "variable", "resource"])?;
-    let resource = root.need("resource")?;
-    resource.only(&["aws_security_group", LIST, INGRESS, EGRESS])?;
-    let lists = lists(resource.get(LIST))?;
-    let mut ids = Vec::new();
-    for (name, group) in resource.need("aws_security_group")?.map()? {
-        group.only(&["name", "description", "vpc_id"])?;
-        if !group.need("vpc_id")?.reference()?.starts_with("var.") {
-            return Err(group.refuse("the VPC is a variable"));
+const INGRESS: Directions = &[0];
+const EGRESS: Directions = &[1];
+const BOTH: Directions = &[0, 1];
+const EACH: [Directions; 2] = [INGRESS, EGRESS];
+
+/// The clauses of both directions, ingress first.
+type Rules = [Vec<Clause>; 2];
+
+#[derive(Default)]
+struct Reader<'a> {
+    lists: Lists,
+    rules: Rules,
+    doubts: Doubts,
+    members: Option<&'a IpSet>,
+    /// Whether any group is there.
+    seen: bool,
+    /// Rules of answers: prefix lists may be in a text behind theirs.
+    waiting: Vec<(Directions, At<'a>, Own<'a>)>,
+}
+
+impl<'a> Reader<'a> {
+    /// Takes an answer of the API.
+    fn answer(&mut self, root: At<'a>, stem: &str) -> Result<(), ReadError> {
+        let lists = self.lists.answer(root, stem, &mut self.doubts)?;
+        for group in root.list("SecurityGroups")? {
+            self.group(group)?;
         }
-        ids.push(format!("aws_security_group.{name}.id"));
+        for rule in root.list("SecurityGroupRules")? {
+            let egress = rule.get("IsEgress").and_then(At::bool);
+            let directions = egress.map_or(BOTH, |egress| EACH[usize::from(egress)]);
+            let own = rule.text_of("GroupId").map(Named::Id);
+            self.waiting.push((directions, rule, Own(own)));
+        }
+        let rules = root.get("SecurityGroupRules").is_some();
+        let groups = rules || root.get("SecurityGroups").is_some();
+        self.seen |= rules;
+        let next = root.get("NextToken").filter(|next| next.says());
+        if let Some(next) = next.filter(|_| groups) {
+            self.perhaps(BOTH, next, "the answer goes on behind this page");
+        }
+        if !lists && !groups {
+            return Err(root.refuse("neither security groups nor prefix lists are here"));
+        }
+        let keys = ["SecurityGroups", "SecurityGroupRules", "PrefixLists", "Entries"];
+        let beside = ["PrefixListId", "NextToken", "ResponseMetadata"];
+        self.beyond(root, &[&keys, &beside])
     }
-    for (kind, egress) in [(INGRESS, false), (EGRESS, true)] {
-        let list = resource.get(kind).map(Node::map).transpose()?.unwrap_or_default();
-        for (_, rule) in list {
-            rule.only(&[
-                "security_group_id",
-                "description",
-                "ip_protocol",
-                "cidr_ipv4",
-                "cidr_ipv6",
-                "prefix_list_id",
-                "from_port",
-                "to_port",
-            ])?;
-            let id = rule.need("security_group_id")?.reference()?;
-            if !ids.iter().any(|known| known == id) {
-                return Err(rule.refuse("this is a rule of another group"));
+
+    fn group(&mut self, group: At<'a>) -> Result<(), ReadError> {
+        self.seen = true;
+        let own = group.text_of("GroupId").map(Named::Id);
+        for (directions, keys) in EACH.into_iter().zip(RULES) {
+            let key = keys[0];
+            if group.get(key).is_none() {
+                let reason = format!("`{key}` is missing: what it allows is not told");
+                self.perhaps(directions, group, &reason);
             }
-            let protocol = rule.need("ip_protocol")?.text()?;
-            let ports = pair(rule, "from_port", "to_port")?;
-            let nets = match rule.get("prefix_list_id") {
-                Some(id) => {
-                    let known = |(name, _): &&(String, Vec<IpNet>)| {
-                        id.reference().ok() == Some(format!("{LIST}.{name}.id").as_str())
-                    };
-                    listed(rule, id, lists.iter().find(known), &["cidr_ipv4", "cidr_ipv6"])?
-                }
-                None => vec![document::prefix(rule, rule.get("cidr_ipv4"), rule.get("cidr_ipv6"))?],
-            };
-            for net in nets {
-                add(rules, egress, rule, protocol, ports, net)?;
-            }
+            let rules = group.list(key)?.into_iter();
+            self.waiting.extend(rules.map(|rule| (directions, rule, Own(own.clone()))));
+        }
+        self.beyond(group, &[GROUP, &[RULES[0], RULES[1]]].concat())
+    }
+
+    /// Notes what else is told; as it may be rules, anything may be allowed.
+    fn beyond(&mut self, at: At<'a>, known: &[&[&str]]) -> Result<(), ReadError> {
+        for node in self.doubts.strange(at, known)? {
+            self.allow(BOTH, node.place(), vec![Match::Unknown]);
+        }
+        Ok(())
+    }
+
+    /// Notes that anything may be allowed.
+    fn perhaps(&mut self, directions: Directions, at: At<'_>, reason: &str) {
+        let unknown = self.doubts.unknown(at, reason);
+        self.allow(directions, at.place(), vec![unknown]);
+    }
+
+    fn allow(&mut self, directions: Directions, place: Place, when: Vec<Match>) {
+        self.add(allowed(directions, place, &when));
+    }
+
+    fn add(&mut self, more: Rules) {
+        for (rules, more) in self.rules.iter_mut().zip(more) {
+            rules.extend(more);
         }
     }
-    Ok(())
-}
 
-/// The prefix lists of Terraform, by name.
-fn lists(node: Option<&Node>) -> Result<Vec<(String, Vec<IpNet>)>, ReadError> {
-    let mut lists = Vec::new();
-    for (name, list) in node.map(Node::map).transpose()?.unwrap_or_default() {
-        list.only(&["name", "address_family", "max_entries", "entry"])?;
-        let most = list.need("max_entries")?;
-        let entries = list.need("entry")?.list()?;
-        lists.push((name.clone(), entered(list.need("address_family")?, most, entries, "cidr")?));
-    }
-    Ok(lists)
-}
-
-/// A prefix list of CloudFormation.
-fn stack_list(list: &Node) -> Result<Vec<IpNet>, ReadError> {
-    list.only(&["PrefixListName", "AddressFamily", "MaxEntries", "Entries"])?;
-    let most = list.need("MaxEntries")?;
-    entered(list.need("AddressFamily")?, most, list.need("Entries")?.list()?, "Cidr")
-}
-
-/// The entries of a prefix list: of its family, no more than it has room for, and no more than go in one
-/// call.
-fn entered(
-    family: &Node,
-    most: &Node,
-    entries: &[Node],
-    key: &str,
-) -> Result<Vec<IpNet>, ReadError> {
-    let room = usize::try_from(most.number()?).unwrap_or_default();
-    if entries.len() > room.min(100) {
-        return Err(most.refuse("the list has more entries than room"));
-    }
-    let four = match family.text()? {
-        "IPv4" => true,
-        "IPv6" => false,
-        _ => return Err(family.refuse("this is no address family")),
-    };
-    let entry = |node: &Node| {
-        node.only(&[key])?;
-        let net = Some(node.need(key)?);
-        if four { document::prefix(node, net, None) } else { document::prefix(node, None, net) }
-    };
-    entries.iter().map(entry).collect()
-}
-
-/// The prefixes of the list that a rule names, when it names nothing else.
-fn listed(
-    rule: &Node,
-    id: &Node,
-    list: Option<&(String, Vec<IpNet>)>,
-    others: &[&str],
-) -> Result<Vec<IpNet>, ReadError> {
-    if others.iter().any(|key| rule.get(key).is_some()) {
-        return Err(rule.refuse("a rule has one prefix or one prefix list"));
-    }
-    let (_, nets) = list.ok_or_else(|| id.refuse("this is no prefix list of the file"))?;
-    Ok(nets.clone())
-}
-
-fn cloudformation(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
-    document::no_dynamic_references(root)?;
-    root.only(&["AWSTemplateFormatVersion", "Description", "Parameters", "Resources", "Outputs"])?;
-    let mut lists = Vec::new();
-    let mut groups = Vec::new();
-    for (name, resource) in root.need("Resources")?.map()? {
-        resource.only(&["Type", "Properties"])?;
-        let properties = resource.need("Properties")?;
-        match resource.need("Type")?.text()? {
-            "AWS::EC2::SecurityGroup" => groups.push(properties),
-            "AWS::EC2::PrefixList" => lists.push((name.clone(), stack_list(properties)?)),
-            _ => return Err(resource.refuse("this kind of resource is not understood")),
+    /// Returns what a rule allows; a resource of its own tells what is not known yet.
+    fn rule(
+        &mut self,
+        directions: Directions,
+        rule: At<'a>,
+        own: Own<'a>,
+        resource: Option<&Resource<'a>>,
+    ) -> Result<Rules, ReadError> {
+        let mut names = PEERS.to_vec();
+        directions
+            .iter()
+            .filter(|_| directions.len() == 1)
+            .for_each(|at| names.extend(ONE_WAY[*at]));
+        let peers: Vec<_> = names.iter().map(|(key, _)| *key).collect();
+        if !self.doubts.strange(rule, &[RULE, &[&peers, PROTOCOL, FROM, TO]].concat())?.is_empty() {
+            return Ok(allowed(directions, rule.place(), &[Match::Unknown]));
         }
-    }
-    for group in groups {
-        let (ingress, egress) = ("SecurityGroupIngress", "SecurityGroupEgress");
-        group.only(&["GroupName", "GroupDescription", "VpcId", ingress, egress])?;
-        // Without an egress rule CloudFormation leaves one that allows everything.
-        if group.need(egress)?.list()?.is_empty() {
-            return Err(group.refuse("no rule for egress: everything could leave"));
+        let mut doubts = Vec::new();
+        if directions == BOTH {
+            doubts.push(self.doubts.unknown(rule, "which way the rule is for is not told"));
         }
-        let (from, to) = ("SourcePrefixListId", "DestinationPrefixListId");
-        for (key, way, by_list) in [(ingress, false, from), (egress, true, to)] {
-            for rule in group.get(key).map(Node::list).transpose()?.unwrap_or_default() {
-                rule.only(&[
-                    "IpProtocol",
-                    "FromPort",
-                    "ToPort",
-                    "CidrIp",
-                    "CidrIpv6",
-                    by_list,
-                    "Description",
-                ])?;
-                let protocol = rule.need("IpProtocol")?.text()?;
-                let ports = pair(rule, "FromPort", "ToPort")?;
-                let nets = match rule.get(by_list) {
-                    Some(id) => {
-                        id.only(&["Ref"])?;
-                        let name = id.need("Ref")?.text()?;
-                        let known = lists.iter().find(|(known, _)| known == name);
-                        listed(rule, id, known, &["CidrIp", "CidrIpv6"])?
-                    }
-                    None => vec![document::prefix(rule, rule.get("CidrIp"), rule.get("CidrIpv6"))?],
-                };
-                for net in nets {
-                    add(rules, way, rule, protocol, ports, net)?;
-                }
+        let later = |key: &&&str| resource.is_some_and(|resource| resource.unknown(key));
+        for key in [PROTOCOL, FROM, TO].into_iter().flatten().filter(later) {
+            let reason = format!("`{key}` is known only after it is applied");
+            doubts.push(self.doubts.unknown(rule, reason));
+        }
+        let mut named = self.named(rule, &names, &own, resource)?;
+        if named.is_empty() {
+            named.push((rule, Peer::Unclear("the rule does not say for whom it is".to_owned())));
+        }
+        let ports = [rule.any(FROM), rule.any(TO)];
+        let protocol = rule.any(PROTOCOL);
+        let service = Service { of: Of::Group, at: rule, protocol, ports, icmp: ports };
+        let mut rules = Rules::default();
+        for (at, peer) in named {
+            for direction in directions {
+                let more = self.peer(*direction, at, &peer, &service, &doubts);
+                rules[*direction].extend(more);
             }
         }
+        Ok(rules)
     }
-    Ok(())
-}
 
-fn api(root: &Node, rules: &mut Rules) -> Result<(), ReadError> {
-    root.only(&["SecurityGroups"])?;
-    for group in root.need("SecurityGroups")?.list()? {
-        let (ingress, egress) = ("IpPermissions", "IpPermissionsEgress");
-        group.only(&["GroupName", "Description", ingress, egress])?;
-        for (key, way) in [(ingress, false), (egress, true)] {
-            for rule in group.need(key)?.list()? {
-                rule.only(&["IpProtocol", "FromPort", "ToPort", "IpRanges", "Ipv6Ranges"])?;
-                let protocol = rule.need("IpProtocol")?.text()?;
-                let ports = pair(rule, "FromPort", "ToPort")?;
-                for (list, block) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")] {
-                    let ranges = rule.get(list).map(Node::list).transpose()?.unwrap_or_default();
-                    for range in ranges {
-                        range.only(&[block, "Description"])?;
-                        let one = Some(range.need(block)?);
-                        let prefix = if block == "CidrIp" { (one, None) } else { (None, one) };
-                        let net = document::prefix(rule, prefix.0, prefix.1)?;
-                        add(rules, way, rule, protocol, ports, net)?;
-                    }
-                }
+    /// Returns the clauses for one that a rule names.
+    fn peer(
+        &mut self,
+        direction: usize,
+        at: At<'a>,
+        peer: &Peer,
+        service: &Service<'_>,
+        more: &[Match],
+    ) -> Vec<Clause> {
+        let egress = direction == 1;
+        let (mut sides, mut unclear) = (Vec::new(), None);
+        match peer {
+            Peer::Net(net) => sides.push((Family::of(net.addr()), document::side(*net, egress))),
+            Peer::Members(set) => sides = peers::members(set, egress),
+            Peer::Unclear(reason) => unclear = Some((reason.clone(), None)),
+            Peer::List(id) => {
+                let list = self.lists.get(id);
+                sides = peers::sides(&list.entries, egress);
+                let reason = || format!("not all entries of the prefix list `{id}` are told");
+                unclear = list.more.then(|| (reason(), list.family));
             }
         }
+        let mut clauses = Vec::new();
+        let mut clause = |mut when: Vec<Match>, family, doubts: &mut Doubts| {
+            when.extend(service.conditions(family, doubts));
+            when.extend_from_slice(more);
+            clauses.push(Clause { when, then: Then::Decide(Verdict::Accept), place: at.place() });
+        };
+        for (family, side) in sides {
+            clause(vec![side], Some(family), &mut self.doubts);
+        }
+        if let Some((reason, family)) = unclear {
+            let mut when = vec![self.doubts.unknown(at, reason)];
+            when.extend(family.map(Match::Family));
+            clause(when, family, &mut self.doubts);
+        }
+        clauses
     }
-    Ok(())
 }
 
-fn pair(node: &Node, a: &str, b: &str) -> Result<Option<(i64, i64)>, ReadError> {
-    match (node.get(a), node.get(b)) {
-        (Some(a), Some(b)) => Ok(Some((a.number()?, b.number()?))),
-        (None, None) => Ok(None),
-        _ => Err(node.refuse(format!("`{a}` and `{b}` stand together"))),
+/// The clauses that allow something in some directions.
+fn allowed(directions: Directions, place: Place, when: &[Match]) -> Rules {
+    let mut rules = Rules::default();
+    for direction in directions {
+        let then = Then::Decide(Verdict::Accept);
+        rules[*direction].push(Clause { when: when.to_vec(), then, place });
     }
+    rules
 }
 
-fn add(
-    rules: &mut Rules,
-    egress: bool,
-    at: &Node,
-    protocol: &str,
-    ports: Option<(i64, i64)>,
-    net: IpNet,
-) -> Result<(), ReadError> {
-    let mut when = vec![document::side(net, egress)];
-    let number = match protocol {
-        "-1" => None,
-        "tcp" => Some(TCP),
-        "udp" => Some(UDP),
-        "icmp" => Some(ICMP),
-        "icmpv6" => Some(ICMPV6),
-        // The API takes the number of these four for the word; nobody writes it.
-        other => match other.parse() {
-            Ok(TCP | UDP | ICMP | ICMPV6) | Err(_) => {
-                return Err(at.refuse(format!("`{other}` is no protocol")));
-            }
-            Ok(number) => Some(number),
-        },
-    };
-    if let Some(number) = number {
-        when.push(crate::firewall::entries::aws::one(Field::Protocol, number.into()));
+fn extend(rules: &mut Rules, more: Rules) {
+    for (rules, more) in rules.iter_mut().zip(more) {
+        rules.extend(more);
     }
-    match (number, ports) {
-        (Some(TCP | UDP), Some((from, to))) => match (u16::try_from(from), u16::try_from(to)) {
-            (Ok(from), Ok(to)) if from <= to => {
-                when.push(Match::Field(Field::DestinationPort, vec![(from.into(), to.into())]));
-            }
-            _ => return Err(at.refuse("ports are from 0 to 65535, the lower one first")),
-        },
-        (Some(icmp @ (ICMP | ICMPV6)), Some((ty, code))) => {
-            when.extend(document::icmp(at, icmp, net, ty, code)?);
-        }
-        (None, None) => {}
-        (Some(number), None) if !matches!(number, TCP | UDP | ICMP | ICMPV6) => {}
-        _ => {
-            return Err(
-                at.refuse("TCP and UDP have ports, ICMP has a type and a code, others none")
-            );
-        }
-    }
-    let place = Place { file: 0, line: at.line };
-    let clause = Clause { when, then: Then::Decide(Verdict::Accept), place };
-    if egress {
-        rules.egress.push(clause)
-    } else {
-        rules.ingress.push(clause)
-    }
-    Ok(())
 }

@@ -5,17 +5,19 @@
 
 mod hcl;
 mod json;
+mod profile;
 mod yaml;
 
 pub(in crate::firewall) use hcl::read as hcl;
 use json::DEEPEST as LISTED;
 pub(in crate::firewall) use json::read as listed;
-pub(in crate::firewall) use yaml::{json, yaml};
+pub(in crate::firewall) use profile::{Row, profile};
+pub(in crate::firewall) use yaml::yaml;
 
 use crate::diag::{Code, Limit};
-use crate::firewall::ReadError;
+use crate::firewall::{File, ReadError};
 use crate::program::sets;
-use crate::program::{Field, Match, Place};
+use crate::program::{Match, Place};
 use ipnet::IpNet;
 
 /// A value and where it stands.
@@ -39,7 +41,21 @@ pub(in crate::firewall) enum Value {
     Map(Vec<(String, Node)>),
 }
 
-/// The deepest nesting that is read.
+/// Reads a file in the language that its name ends in; JSON where it ends in none that is known. Returns the
+/// text too, spelled out where it was all on one line.
+pub(in crate::firewall) fn read(file: &File) -> Result<(String, Node), ReadError> {
+    let ends = |end: &str| file.path.ends_with(end);
+    if ends(".tf") {
+        return Ok((file.text.clone(), hcl(&file.text)?));
+    }
+    if ends(".yaml") || ends(".yml") {
+        return Ok((file.text.clone(), yaml(&file.text)?));
+    }
+    let (text, node) = listed(&file.text)?;
+    Ok((text, if ends(".tf.json") { references(node)? } else { node }))
+}
+
+/// The deepest nesting that is read of HCL and YAML.
 const DEEPEST: usize = 24;
 
 /// Returns the limits of the documents' readers.
@@ -73,14 +89,6 @@ impl Node {
         }
     }
 
-    /// Returns the items of a list.
-    pub(in crate::firewall) fn list(&self) -> Result<&[Node], ReadError> {
-        match &self.value {
-            Value::List(items) => Ok(items),
-            _ => Err(self.refuse("a list is expected here")),
-        }
-    }
-
     pub(in crate::firewall) fn text(&self) -> Result<&str, ReadError> {
         match &self.value {
             Value::Text(text) => Ok(text),
@@ -92,6 +100,29 @@ impl Node {
         match self.value {
             Value::Bool(value) => Ok(value),
             _ => Err(self.refuse("true or false is expected here")),
+        }
+    }
+
+    /// Returns a member of a map, if it is there.
+    pub(in crate::firewall) fn get(&self, key: &str) -> Option<&Node> {
+        let members = self.map().ok()?;
+        members.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+    }
+}
+
+/// Reads JSON whose text is kept as it is.
+#[allow(dead_code, reason = "for kinds that read an artifact's tree by itself")]
+pub(in crate::firewall) fn json(text: &str) -> Result<Node, ReadError> {
+    Ok(listed(text)?.1)
+}
+
+#[allow(dead_code, reason = "for kinds that read an artifact's tree by itself")]
+impl Node {
+    /// Returns the items of a list.
+    pub(in crate::firewall) fn list(&self) -> Result<&[Node], ReadError> {
+        match &self.value {
+            Value::List(items) => Ok(items),
+            _ => Err(self.refuse("a list is expected here")),
         }
     }
 
@@ -107,12 +138,6 @@ impl Node {
             Value::Reference(name) => Ok(name),
             _ => Err(self.refuse("a reference is expected here")),
         }
-    }
-
-    /// Returns a member of a map, if it is there.
-    pub(in crate::firewall) fn get(&self, key: &str) -> Option<&Node> {
-        let members = self.map().ok()?;
-        members.iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
     /// Returns a member that must be there.
@@ -167,35 +192,6 @@ pub(in crate::firewall) fn references(node: Node) -> Result<Node, ReadError> {
     Ok(Node { line, value })
 }
 
-/// Refuses `{{resolve:…}}`, which CloudFormation replaces by a secret or a parameter.
-pub(in crate::firewall) fn no_dynamic_references(node: &Node) -> Result<(), ReadError> {
-    match &node.value {
-        Value::Text(text) if text.contains("{{") => {
-            Err(node.refuse("a reference that CloudFormation would resolve"))
-        }
-        Value::List(items) => items.iter().try_for_each(no_dynamic_references),
-        Value::Map(members) => members.iter().try_for_each(|(_, node)| no_dynamic_references(node)),
-        _ => Ok(()),
-    }
-}
-
-/// Reads the prefix of an entry: exactly one of the two.
-pub(in crate::firewall) fn prefix(
-    at: &Node,
-    v4: Option<&Node>,
-    v6: Option<&Node>,
-) -> Result<IpNet, ReadError> {
-    let (node, four) = match (v4, v6) {
-        (Some(node), None) => (node, true),
-        (None, Some(node)) => (node, false),
-        _ => return Err(at.refuse("there is one prefix, of IPv4 or of IPv6")),
-    };
-    let net: Option<IpNet> = node.text()?.parse().ok();
-    let fits = |net: &IpNet| net.addr().is_ipv4() == four && net.trunc() == *net;
-    net.filter(fits)
-        .ok_or_else(|| node.refuse("this is no prefix of its family, without host bits"))
-}
-
 /// The other side's addresses of an entry.
 pub(in crate::firewall) fn side(net: IpNet, egress: bool) -> Match {
     match (net, egress) {
@@ -204,23 +200,4 @@ pub(in crate::firewall) fn side(net: IpNet, egress: bool) -> Match {
         (IpNet::V6(net), false) => Match::Source6(sets::v6([net])),
         (IpNet::V6(net), true) => Match::Destination6(sets::v6([net])),
     }
-}
-
-/// An ICMP type and code, -1 for any; ICMP goes with IPv4 and ICMPv6 with IPv6.
-pub(in crate::firewall) fn icmp(
-    at: &Node,
-    protocol: u8,
-    net: IpNet,
-    ty: i64,
-    code: i64,
-) -> Result<Vec<Match>, ReadError> {
-    let own = net.addr().is_ipv4() == (protocol == crate::net::protocol::ICMP);
-    let octet = |value: i64| u8::try_from(value).ok().map(u32::from);
-    let words = match (octet(ty), octet(code)) {
-        (None, None) if (ty, code) == (-1, -1) => (0, 0xffff),
-        (Some(ty), None) if own && code == -1 => (ty << 8, ty << 8 | 0xff),
-        (Some(ty), Some(code)) if own => (ty << 8 | code, ty << 8 | code),
-        _ => return Err(at.refuse("this is no type and code of the family")),
-    };
-    Ok(vec![Match::Field(Field::DestinationPort, vec![words])])
 }

@@ -1,30 +1,18 @@
-//! What AWS's own tools and Terraform say that runs, read as far as it is understood.
+//! What clouds' own tools, Terraform and CloudFormation say: values with places, and doubts about them.
 //!
 //! A value that is not understood becomes a condition that may hold, and is noted; a text that is not of
 //! the shape at all is an error.
 
+pub(in crate::firewall) mod copies;
 pub(in crate::firewall) mod terraform;
 
-use super::aws::{Format, one};
+use super::aws::one;
 use super::document::{self, Node, Value};
 use crate::firewall::{File, ReadError};
 use crate::net::Family;
 use crate::net::protocol::{self, ICMP, ICMPV6, TCP, UDP};
 use crate::program::{Field, Match, Place};
 use ipnet::IpNet;
-
-/// Returns the format of a single file that is written in a language of ours rather than listed.
-pub(in crate::firewall) fn written(files: &[File]) -> Option<Format> {
-    let [file] = files else { return None };
-    let formats = [
-        (".tf", Format::Terraform),
-        (".tf.json", Format::TerraformJson),
-        (".yaml", Format::CloudFormation),
-        (".yml", Format::CloudFormation),
-    ];
-    let named = formats.into_iter().find(|(ending, _)| file.path.ends_with(ending));
-    named.map(|(_, format)| format)
-}
 
 /// The texts that were given, and what is written in them.
 pub(in crate::firewall) struct Texts {
@@ -34,11 +22,19 @@ pub(in crate::firewall) struct Texts {
 }
 
 impl Texts {
-    /// Reads all of them as JSON.
+    /// Reads each of them in the language that its name ends in.
     pub(in crate::firewall) fn read(files: &[File]) -> Result<Self, ReadError> {
+        Self::read_by(files, document::read)
+    }
+
+    /// Reads each of them in its own language: `language` gives the text, spelled out, and what it says.
+    pub(in crate::firewall) fn read_by(
+        files: &[File],
+        language: fn(&File) -> Result<(String, Node), ReadError>,
+    ) -> Result<Self, ReadError> {
         let mut texts = Texts { files: Vec::new(), roots: Vec::new() };
         for (index, file) in files.iter().enumerate() {
-            let (text, root) = document::listed(&file.text).map_err(|mut error| {
+            let (text, root) = language(file).map_err(|mut error| {
                 error.place.file = index;
                 error
             })?;
@@ -51,6 +47,19 @@ impl Texts {
     /// Returns what is written in each file.
     pub(in crate::firewall) fn roots(&self) -> Vec<At<'_>> {
         self.roots.iter().enumerate().map(|(file, node)| At { file, node }).collect()
+    }
+
+    /// Reads an artifact: one file with nothing but what this program writes.
+    pub(in crate::firewall) fn artifact(
+        files: &[File],
+        rows: &[document::Row],
+    ) -> Result<Self, ReadError> {
+        let texts = Self::read(files)?;
+        let [root] = texts.roots.as_slice() else {
+            return Err(document::refuse(1, "the artifact is one file"));
+        };
+        document::profile(root, rows)?;
+        Ok(texts)
     }
 
     /// Returns the name of a file without its folder and its ending.
@@ -188,14 +197,19 @@ impl Doubts {
         Match::Unknown
     }
 
-    /// Notes the members of a map that are none of these and say anything, and gives them.
+    /// Notes what is not understood at a place that is known only by its line.
+    pub(in crate::firewall) fn note_at(&mut self, place: Place, reason: impl Into<String>) {
+        self.list.push(ReadError { place, reason: reason.into() });
+    }
+
+    /// Returns the members of a map that are none of these, but for null, and notes them.
     pub(in crate::firewall) fn strange<'a>(
         &mut self,
         at: At<'a>,
         known: &[&[&str]],
     ) -> Result<Vec<At<'a>>, ReadError> {
         let unknown = |(key, node): &(&str, At<'_>)| {
-            node.says() && !known.iter().any(|keys| keys.contains(key))
+            *node.value() != Value::Null && !known.iter().any(|keys| keys.contains(key))
         };
         let strange: Vec<_> = at.members()?.filter(unknown).collect();
         for (key, node) in &strange {
@@ -210,11 +224,6 @@ impl Doubts {
         self.list.dedup();
         self.list
     }
-}
-
-/// Tells whether a value is more than a word about something: a list or a map may hold rules.
-pub(in crate::firewall) fn may_hold_rules(at: &At<'_>) -> bool {
-    matches!(at.value(), Value::List(_) | Value::Map(_))
 }
 
 /// Which of the two a rule belongs to, where AWS reads the same words differently.
@@ -270,10 +279,9 @@ impl Service<'_> {
 
     fn ports(&self, doubts: &mut Doubts) -> Option<Match> {
         let port = |port: Option<i64>| port.and_then(|port| u16::try_from(port).ok());
-        let ends = self.ports.map(|end| end.and_then(At::number));
-        match (ends, ends.map(port)) {
-            ([Some(-1), Some(-1)], _) | (_, [Some(0), Some(u16::MAX)]) => None,
-            (_, [Some(from), Some(to)]) if from <= to => {
+        match self.ports.map(|end| port(end.and_then(At::number))) {
+            [Some(0), Some(u16::MAX)] => None,
+            [Some(from), Some(to)] if from <= to => {
                 Some(Match::Field(Field::DestinationPort, vec![(from.into(), to.into())]))
             }
             _ => {

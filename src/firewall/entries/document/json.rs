@@ -1,4 +1,4 @@
-//! JSON as other tools print it, with lines: unlike the reader of artifacts it takes any JSON text.
+//! JSON, as tools print it and as this program writes it, with lines.
 
 use super::{Node, Value, refuse};
 use crate::firewall::ReadError;

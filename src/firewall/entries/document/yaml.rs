@@ -1,4 +1,4 @@
-//! YAML, as CloudFormation reads it, and JSON.
+//! YAML, as CloudFormation reads it.
 //!
 //! YAML's versions disagree about plain scalars (`no`, `022`, `22:22`): plain are only whole numbers, `true`
 //! and `false`; all text is quoted.
@@ -6,14 +6,6 @@
 use super::{DEEPEST, Node, Value, member, refuse};
 use crate::firewall::ReadError;
 use saphyr_parser::{Event, Parser, ScalarStyle};
-
-/// Reads JSON. `${a.b}` in Terraform's JSON is a reference, and any other `${` or `%{` is refused.
-pub(in crate::firewall) fn json(text: &str) -> Result<Node, ReadError> {
-    // What a strict reader refuses is no JSON, whatever YAML makes of it.
-    let strict: Result<serde::de::IgnoredAny, _> = serde_json::from_str(text);
-    strict.map_err(|error| refuse(error.line(), error.to_string()))?;
-    yaml(text)
-}
 
 /// Reads YAML.
 pub(in crate::firewall) fn yaml(text: &str) -> Result<Node, ReadError> {
