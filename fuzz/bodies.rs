@@ -94,29 +94,22 @@ pub fn whole(bytes: &[u8]) -> Far {
 /// Reads a listing that is grown from bytes; the first one says of which firewall.
 pub fn listing(bytes: &[u8]) -> Far {
     let (kind, rest) = bytes.split_first().map_or((0, bytes), |(kind, rest)| (*kind, rest));
-    let (kind, path) = match kind % 5 {
-        0 => (0, "edge.nft"),
-        1 => (1, "edge.json"),
-        2 => (2, "edge-v4.rules"),
-        3 => (3, "edge.conf"),
-        _ => (4, "edge.json"),
+    let (grown, kind, path) = match kind % 5 {
+        0 => (0, "nftables", "edge.nft"),
+        1 => (1, "nftables", "edge.json"),
+        2 => (2, "iptables", "edge-v4.rules"),
+        3 => (3, "pf", "edge.conf"),
+        _ => (4, "aws-network-acl", "edge.json"),
     };
-    let text = grow::listing(kind, &mut grow::Seed(rest));
-    let kinds = kinds();
-    let spec = match kind {
-        0 | 1 => kinds.first(),
-        2 => kinds.get(1),
-        3 => kinds.get(2),
-        _ => kinds.last(),
-    };
-    let Some((kind, _)) = spec else { return Far::Refused };
+    let text = grow::listing(grown, &mut grow::Seed(rest));
+    let Some(kind) = Kind::of(kind) else { return Far::Refused };
     let mut files = vec![File { path: path.to_owned(), text, executable: false }];
     if path.ends_with(".rules") {
         // Each family has a listing of its own.
         let text = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n".to_owned();
         files.push(File { path: "edge-v6.rules".to_owned(), text, executable: false });
     }
-    let listing = firewall::read(&spec_of(kind.clone(), path), &files);
+    let listing = firewall::read(&spec_of(kind, path), &files);
     if let Ok(listing) = &listing {
         assert!(listing.program.check().is_ok());
     }
@@ -137,8 +130,8 @@ fn spec_of(kind: Kind, path: &str) -> Spec {
 pub fn readers(text: &str) -> Far {
     let mut far = Far::Refused;
     for (kind, path) in kinds() {
-        let spec = spec_of(kind, path);
-        let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
+        let spec = spec_of(kind, &path);
+        let file = File { path, text: text.to_owned(), executable: false };
         let artifact = firewall::read_artifact(&spec, std::slice::from_ref(&file));
         // As tools list it: JSON may be called like a prefix list.
         let listed = File { path: "pl-1.json".to_owned(), ..file.clone() };
@@ -152,16 +145,10 @@ pub fn readers(text: &str) -> Far {
     far
 }
 
-fn kinds() -> Vec<(Kind, &'static str)> {
+fn kinds() -> Vec<(Kind, String)> {
     let path = |kind: &Kind| match kind.word() {
-        "nftables" => "edge.nft",
-        "iptables" => "edge/v4.rules",
-        "pf" => "edge.conf",
-        _ => "edge",
+        "iptables" => "edge/v4.rules".to_owned(),
+        _ => format!("edge{}", kind.endings().first().unwrap_or(&".conf")),
     };
-    Kind::variants()
-        .into_iter()
-        .map(|kind| (path(&kind), kind))
-        .map(|(path, kind)| (kind, path))
-        .collect()
+    Kind::variants().into_iter().map(|kind| (kind.clone(), path(&kind))).collect()
 }
