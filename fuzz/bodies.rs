@@ -99,7 +99,7 @@ pub fn listing(bytes: &[u8]) -> Far {
         1 => (1, "nftables", "edge.json"),
         2 => (2, "iptables", "edge-v4.rules"),
         3 => (3, "pf", "edge.conf"),
-        _ => (4, "aws-network-acl", "edge.json"),
+        _ => (4, "aws-security-group", "edge.json"),
     };
     let text = grow::listing(grown, &mut grow::Seed(rest));
     let Some(kind) = Kind::of(kind) else { return Far::Refused };

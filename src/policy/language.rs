@@ -100,7 +100,9 @@ fn section(definitions: &Map<String, Value>, shape: &str) -> String {
         required.is_some_and(|list| list.iter().any(|one| one.as_str() == Some(key)))
     };
     text += "\n| key | value | default | what it says |\n|---|---|---|---|\n";
-    for (key, schema) in keys {
+    let of_kinds =
+        |key: &str| Kind::all().any(|kind| kind.options().iter().any(|one| one.key == key));
+    for (key, schema) in keys.into_iter().filter(|(key, _)| !of_kinds(key)) {
         let default = if is_required(key) { "*required*".to_owned() } else { default(schema) };
         text += &format!("| `{key}` | {} | {default} | {} |\n", value(schema), description(schema));
     }
@@ -163,9 +165,21 @@ fn value(schema: &Value) -> String {
     }
 }
 
-/// Writes what each kind of firewall does with what rules say.
+/// Writes the options of each kind of firewall, and what it does with what rules say.
 fn by_kind() -> String {
-    let mut text = String::from(
+    let mut text = "\n### Options of the kinds\n\n| kind | key | value | default | what it does |\n|---|---|---|---|---|\n".to_owned();
+    for (kind, option) in
+        Kind::all().flat_map(|kind| kind.options().iter().map(move |one| (kind.word(), one)))
+    {
+        let default = match option.default {
+            Some(default) => format!("`{default}`"),
+            None if option.required => "*required*".to_owned(),
+            None => String::new(),
+        };
+        let (key, values, help) = (option.key, option.values, option.help);
+        text += &format!("| `{kind}` | `{key}` | {values} | {default} | {help} |\n");
+    }
+    text += &String::from(
         "\n### What each kind of target does with it\n\nThe whole list of each kind, with its limits and where it differs: [targets.md](targets.md).\n\n",
     );
     text += "| kind | `drop`, `reject` | `log` | `comment` | domain names | not looked at |\n|---|---|---|---|---|---|\n";
