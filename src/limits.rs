@@ -23,7 +23,7 @@ fn files() -> Vec<Limit> {
             mib(yaml),
             larger(yaml),
             Code::FileNotRead,
-            "what is larger nobody can review",
+            "nobody can review more",
         ),
         Limit::new(
             "a list of prefixes",
@@ -33,18 +33,18 @@ fn files() -> Vec<Limit> {
             "some millions of prefixes, more than any firewall loads",
         ),
         Limit::new(
-            "lists and maps in each other",
+            "nesting of lists and maps",
             depth.to_string(),
             format!("lists and maps are nested deeper than {depth}"),
             Code::YamlNotAccepted,
-            "what reads them calls itself",
+            "the parser is recursive",
         ),
         Limit::new(
             "a name",
             format!("{name} characters"),
             format!("characters, more than {name}"),
             Code::BadName,
-            "names become names in firewalls",
+            "names become names in firewall configuration",
         ),
         Limit::new(
             "a comment, description, owner or ticket",
@@ -67,7 +67,7 @@ fn libraries() -> Vec<Limit> {
             "each is read while the one before waits",
         ),
         Limit::new(
-            "what libraries expand to, those rules included that a `when` leaves out",
+            "the expansion of libraries, including rules that a `when` leaves out",
             format!("{MOST_VALUES} values; a rule has about eight"),
             format!("rule libraries expand to more than {MOST_VALUES} values"),
             Code::Limit,
@@ -78,24 +78,24 @@ fn libraries() -> Vec<Limit> {
             format!("{LONGEST} bytes"),
             format!("it has more than {LONGEST} bytes"),
             Code::BadTemplate,
-            "what reads them calls itself",
+            "the parser is recursive",
         ),
         Limit::new(
             "the cost of one expression",
             format!("{FUEL_OF_ONE}: one an instruction, one for 64 bytes"),
             "engine ran out of fuel".to_owned(),
             Code::BadTemplate,
-            "filters can go over long lists",
+            "filters can process long lists",
         ),
         Limit::new(
             "the cost of all expressions of a run",
             FUEL.to_string(),
-            "the expressions of libraries cost more than a run may".to_owned(),
+            "the expressions of libraries cost more than a run allows".to_owned(),
             Code::Limit,
             "a library may be used very often",
         ),
         Limit::new(
-            "what an expression makes",
+            "the result of an expression",
             format!("{MOST_MADE} bytes"),
             "it is too long".to_owned(),
             Code::BadTemplate,
@@ -127,7 +127,7 @@ fn sets() -> Vec<Limit> {
         ..Limit::new(
             "the memory of a proof, for each address family",
             format!("{} MiB", proof::Budget::BYTES >> 20),
-            "the proof did not end within".to_owned(),
+            "the proof did not finish within".to_owned(),
             Code::NotProven,
             "some rule lists have very many different parts",
         )
@@ -137,18 +137,18 @@ fn sets() -> Vec<Limit> {
         ..Limit::new(
             "steps of the search for rules that change nothing or overlap",
             check::STEPS.to_string(),
-            "it is not known whether".to_owned(),
+            "could not determine whether".to_owned(),
             Code::UndecidedRules,
             "rules that overlap in several fields at once have very many parts",
         )
     };
     vec![
         Limit::new(
-            "the sets that names and lists make, all together",
+            "the sets of all names and lists together",
             format!("{most} MiB"),
             format!("the sets of this policy need more than {most} MiB"),
             Code::Limit,
-            "each of many names may be another one and a little more",
+            "each of many names may be another one plus a little",
         ),
         memory,
         steps,
@@ -164,14 +164,14 @@ fn artifacts() -> Vec<Limit> {
             format!("{largest} MiB"),
             format!("would have more than {largest} MiB"),
             Code::Limit,
-            "no firewall loads it in a sensible time",
+            "no firewall loads more in a reasonable time",
         ),
         Limit::new(
             "a template of `--template-dir`",
             format!("{longest} KiB"),
             format!("it has more than {longest} KiB"),
             Code::Template,
-            "what reads it calls itself",
+            "the parser is recursive",
         ),
         Limit::new(
             "the cost of all templates of `--template-dir` in a run",
@@ -191,8 +191,8 @@ fn listings() -> Vec<Limit> {
         ..report(
             "lines of a firewall that are reported as not understood",
             unclear.to_string(),
-            "lines more of".to_owned(),
-            "the rest is counted",
+            "more lines of".to_owned(),
+            "the rest are counted",
         )
     });
     limits
@@ -209,13 +209,13 @@ fn reports() -> Vec<Limit> {
             "diagnostics of one code",
             MOST.to_string(),
             "more of this kind are not shown".to_owned(),
-            "nobody reads more; JSON has how many there are of each code in `counts`",
+            "nobody reads more; in JSON, `counts` has the number of each code",
         ),
         report(
             "places of one diagnostic",
             MOST_PLACES.to_string(),
             "more places".to_owned(),
-            "the rest is counted",
+            "the rest are counted",
         ),
         report(
             "characters of a sentence",
@@ -233,21 +233,21 @@ fn reports() -> Vec<Limit> {
             "names that a sentence lists",
             LISTED.to_string(),
             " more".to_owned(),
-            "the rest is counted",
+            "the rest are counted",
         ),
         report(
-            "diagnostics of one code that look for names that may have been meant",
-            format!("{ASKED}, of at most {longest} bytes, among {compared} of like letters"),
+            "diagnostics of one code that suggest similar names",
+            format!("{ASKED}, of at most {longest} bytes, among {compared} of similar letters"),
             "a network with a similar name exists".to_owned(),
             "each is compared with all names",
         ),
     ]
 }
 
-/// Writes the page on limits.
+/// Returns the page on limits.
 pub fn document() -> String {
     let mut page = String::from(
-        "# Limits\n\nNo input may take hours or all of the memory, so everything that could grow without \
+        "# Limits\n\nNo input may take hours or use up all memory, so everything that could grow without \
          end has a limit. This page is made from the program: do not edit it. A limit without a code \
          refuses a file that the command line names, or only bounds what is printed.\n\n| of | at most | message | code | option | why |\n\
          |---|---|---|---|---|---|\n",

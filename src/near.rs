@@ -1,15 +1,15 @@
-//! Names that may have been meant. It knows nothing of what they name, and every room may name it.
+//! Names that may have been meant. It knows nothing about what they name, so every room may name it.
 
-/// The most bytes of a name that is taken for a misspelt one.
+/// The most bytes of a name that is treated as misspelt.
 pub(crate) const LONGEST: usize = 100;
 /// The most names of about the right letters that one name is compared with.
 pub(crate) const COMPARED: usize = 1_000;
 
 /// Returns the known names that are nearest to what was written, the best first and at most `most`.
 ///
-/// Near is: the same but for case and `_` for `-`, at most two of five letters to change (optimal
-/// string alignment distance, which counts a swap of neighbours as one), or a name with the whole of what
-/// was written in it (`connect` in `AMAZON_CONNECT`).
+/// A name is near if it is the same but for case and `_` for `-`, if at most two of five letters change (optimal
+/// string alignment distance, which counts a swap of neighbours as one), or if all of what was written is in it
+/// (`connect` in `AMAZON_CONNECT`).
 pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,

@@ -1,6 +1,6 @@
 //! Where the time of a run goes: named phases, for `--timings`.
 //!
-//! Knows nothing of what it times, so every room may name it. While it is off, a phase costs one load.
+//! It knows nothing about what it times, so every room may name it. While it is off, a phase costs one load.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

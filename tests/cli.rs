@@ -202,7 +202,7 @@ fn check_reports_findings_and_takes_them_as_it_is_told() {
     let folder = folder(POLICY);
     let (code, stdout, stderr) = run(folder.path(), &["check"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert_eq!(stdout, "nothing to report: 1 rules, 2 targets, each proven\n");
+    assert_eq!(stdout, "no errors or warnings: 1 rule, 2 targets, proven\n");
     let twice = POLICY.replace("tests:", "  - { id: again, action: allow, direction: inbound, from: any, to: 10.1.0.0/16, service: tcp/443 }\ntests:");
     fs::write(folder.path().join("policy.yaml"), twice).expect("a policy");
     let (code, _, stderr) = run(folder.path(), &["check"]);
@@ -255,11 +255,11 @@ fn a_template_of_ones_own_is_held_to_the_same_proof() {
     let wider = builtin.replace("{%- if rule.matches %}", "{%- if false %}");
     let (code, _, stderr) = compile(&wider, &[]);
     assert!(code == 2 && stderr.contains("error[not-proven]"), "{stderr}");
-    assert!(stderr.contains("a packet that differs: "), "{stderr}");
+    assert!(stderr.contains("a packet that shows it: "), "{stderr}");
     assert!(stderr.contains("the policy: drop, by the inbound default"), "{stderr}");
     let (code, _, stderr) =
         compile(&builtin.replace("delete table", "flush ruleset\ndelete table"), &[]);
-    assert!(code == 2 && stderr.contains("was not understood when read back"), "{stderr}");
+    assert!(code == 2 && stderr.contains("was not understood when it was read back"), "{stderr}");
     let (code, _, stderr) = compile("{{ nothing.like.it }}", &[]);
     assert!(code == 2 && stderr.contains("error[template]"), "{stderr}");
     fs::rename(templates.join("nftables.nft.j2"), templates.join("nft.j2")).expect("renamed");
@@ -284,10 +284,10 @@ fn rules_that_check_has_no_steps_left_for_are_said() {
     let (code, _, stderr) = run(folder.path(), &["check", "--steps", "0"]);
     assert_eq!(code, 1, "{stderr}");
     for part in [
-        "warning[undecided-rules]: it is not known whether 5 rules change nothing",
-        "warning[undecided-rules]: it is not known whether 5 rules lose packets to their opposites",
-        "and 2 rules more",
-        "more `--steps`",
+        "warning[undecided-rules]: could not determine whether 5 rules change nothing",
+        "warning[undecided-rules]: could not determine whether 5 rules lose packets to earlier rules that do the opposite",
+        "and 2 more rules",
+        "raise `--steps`",
     ] {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
@@ -335,7 +335,7 @@ fn a_proof_that_needs_too_much_memory_says_what_to_do() {
     let (code, _, stderr) = run(folder.path(), &["compile", "--proof-memory", "2"]);
     assert_eq!(code, 2, "{stderr}");
     for part in
-        ["error[not-proven]", "the proof did not end within", " 2 MiB", "`--proof-memory MIB`"]
+        ["error[not-proven]", "the proof did not finish within", " 2 MiB", "`--proof-memory MIB`"]
     {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }

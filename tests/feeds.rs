@@ -84,7 +84,7 @@ fn what_mirrors_stored_as_feeds_is_refused_with_a_reason() {
             Some("html") => "this is an HTML page, not ip-ranges.json",
             Some("xml") => "this is an XML document, not ip-ranges.json",
             _ if bytes.is_empty() => "the file is empty, not ip-ranges.json",
-            _ => "the file has no prefix at all",
+            _ => "the file has no prefixes at all",
         };
         assert_eq!(reason, expected, "{file}");
     }
@@ -107,7 +107,7 @@ fn half_a_download_is_refused() {
         let bytes = fs::read(&path).expect("a readable file");
         for part in [1, 2, 3] {
             let reason = aws::parse(&bytes[..bytes.len() * part / 4]).expect_err("a part");
-            assert!(reason.to_string().contains("ends in the middle"), "{reason}");
+            assert!(reason.to_string().contains("ends too early"), "{reason}");
         }
     }
 }

@@ -125,7 +125,7 @@ fn reached(of: &str) -> (String, Vec<&'static str>) {
             files.push(("list.txt".to_owned(), list));
             compiled(files, &Templates::default())
         }
-        "lists and maps in each other" => policy(format!("policy: {}", "[".repeat(1_000_000))),
+        "nesting of lists and maps" => policy(format!("policy: {}", "[".repeat(1_000_000))),
         "a name" => policy(hostile::policy(
             &format!("networks:\n  {}: any\n", "n".repeat(65)),
             hostile::RULE,
@@ -136,7 +136,7 @@ fn reached(of: &str) -> (String, Vec<&'static str>) {
         "libraries that import each other in a chain" => {
             compiled(hostile::imports(40), &Templates::default())
         }
-        "what libraries expand to, those rules included that a `when` leaves out" => {
+        "the expansion of libraries, including rules that a `when` leaves out" => {
             compiled(hostile::library_bomb(12, 10), &Templates::default())
         }
         "a text with expressions" => {
@@ -149,8 +149,8 @@ fn reached(of: &str) -> (String, Vec<&'static str>) {
             let when = "when: \"range(9000)|sort|length == 1\", ";
             compiled(hostile::many_uses(3_000, when), &Templates::default())
         }
-        "what an expression makes" => library("service: tcp/1, comment: \"x {{ 'x' * 5000 }}\""),
-        "the sets that names and lists make, all together" => policy(hostile::chain_v6(6_500)),
+        "the result of an expression" => library("service: tcp/1, comment: \"x {{ 'x' * 5000 }}\""),
+        "the sets of all names and lists together" => policy(hostile::chain_v6(6_500)),
         "a file that is written" => {
             template("{% for i in range(70) %}{{ 'x' * 1000000 }}{% endfor %}")
         }
@@ -189,9 +189,7 @@ fn reached(of: &str) -> (String, Vec<&'static str>) {
                 .replace("to: any", &format!("to: {{ domains: [{}] }}", names.join(", ")));
             policy(hostile::policy("", &rule))
         }
-        "diagnostics of one code that look for names that may have been meant" => {
-            policy(hostile::names(300))
-        }
+        "diagnostics of one code that suggest similar names" => policy(hostile::names(300)),
         other => panic!("nothing reaches the limit of {other}"),
     };
     (said.text(), said.codes())
@@ -242,7 +240,7 @@ fn long_chains_of_names_are_resolved() {
 fn a_circle_of_names_is_said_once() {
     let said = policy(hostile::mutual(400));
     assert_eq!(said.diags.counts().get(&Code::Cycle), Some(&1));
-    assert!(said.text().contains("the circle is `n0` -> `n1` -> `n0`"), "{}", said.text());
+    assert!(said.text().contains("the cycle is `n0` -> `n1` -> `n0`"), "{}", said.text());
 }
 
 #[test]

@@ -554,7 +554,7 @@ fn what_others_made_is_written_over_only_when_told() {
     // A manifest that is none is not ours.
     for text in ["<<<<<<< HEAD\n", "{}", "{\"manifest\":2}", ""] {
         place.write("p.portcullis.json", text);
-        assert!(place.refused(&[]).contains("not a manifest of this policy"));
+        assert!(place.refused(&[]).contains("not this policy's manifest"));
     }
     assert_eq!(place.run(&["compile", "--force"]).code, 0);
     assert_eq!(place.run(&["compile", "--check"]).code, 0);
@@ -573,7 +573,7 @@ fn policies_in_one_folder_leave_each_others_files_alone() {
     let before = place.trees();
     let said = place.run(&["compile", "b.yaml"]);
     assert!(
-        said.code == 2 && said.text.contains("`policy.yaml` has the name `p` too"),
+        said.code == 2 && said.text.contains("`policy.yaml` is also named `p`"),
         "{}",
         said.text
     );

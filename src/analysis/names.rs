@@ -34,7 +34,7 @@ impl Names {
         Names { networks, services: known }
     }
 
-    /// Adds another policy's names, which lose where both have one.
+    /// Adds another policy's names; where both have a name, this policy's stays.
     #[must_use]
     pub fn or(mut self, other: Names) -> Self {
         for (name, set) in other.networks {
@@ -48,7 +48,7 @@ impl Names {
         self
     }
 
-    /// Writes a set of addresses: `any`, names of networks, and prefixes for the rest.
+    /// Returns a set of addresses in words: `any`, names of networks, and prefixes for the rest.
     pub fn addresses(&self, set: &IpSet) -> String {
         if let Some(word) = self.whole(set) {
             return word;
@@ -57,7 +57,7 @@ impl Names {
         self.shorter(set, &words).unwrap_or_else(|| shown(words))
     }
 
-    /// What a set is made of: families, names, and prefixes for the rest.
+    /// Returns what a set is made of: families, names, and prefixes for the rest.
     fn parts(&self, set: &IpSet) -> Vec<String> {
         let mut rest = set.clone();
         let mut words = Vec::new();
@@ -77,7 +77,7 @@ impl Names {
         words
     }
 
-    /// One word for a set that is everything, or a network.
+    /// Returns one word for a set that is everything, or a network.
     fn whole(&self, set: &IpSet) -> Option<String> {
         if set.is_all() {
             return Some("any".to_owned());
@@ -86,7 +86,7 @@ impl Names {
         self.networks.iter().find(named).map(|(name, _)| name.clone())
     }
 
-    /// What a set lacks of something larger, where that is less to read than what it is made of.
+    /// Returns a set as something larger without the rest, where that is shorter than what it is made of.
     fn shorter(&self, set: &IpSet, words: &[String]) -> Option<String> {
         let larger = self.networks.iter().map(|(name, network)| (name.as_str(), network.clone()));
         let [v4, v6] = Family::BOTH.map(IpSet::family);
@@ -98,7 +98,7 @@ impl Names {
             .then(|| format!("{name} except {}", shown(lack)))
     }
 
-    /// Writes services: names where they have one.
+    /// Returns services in words: names where they have one.
     pub fn services(&self, list: &[L4]) -> String {
         let mut sorted = whole_together(list);
         sorted.sort();
@@ -120,14 +120,14 @@ impl Names {
         }
     }
 
-    /// Writes who reaches whom with what: `agents -> any: https`.
+    /// Returns who reaches whom with what: `agents -> any: https`.
     pub fn flows(&self, source: &IpSet, destination: &IpSet, services: &[L4]) -> String {
         let (from, to) = (self.addresses(source), self.addresses(destination));
         format!("{from} -> {to}: {}", self.services(services))
     }
 }
 
-/// Words with commas between them; of prefixes, which stand last, only the first few.
+/// Returns words with commas between them; of prefixes, which come last, only the first few.
 fn shown(mut words: Vec<String>) -> String {
     // No name begins with a digit or has a colon.
     let prefix =
@@ -135,7 +135,7 @@ fn shown(mut words: Vec<String>) -> String {
     let more = words.iter().filter(prefix).count().saturating_sub(SHOWN);
     words.truncate(words.len() - more);
     if more > 0 {
-        words.push(format!("and {more} prefixes more"));
+        words.push(format!("and {more} more {}", if more == 1 { "prefix" } else { "prefixes" }));
     }
     words.join(", ")
 }
@@ -178,7 +178,7 @@ fn whole_together(list: &[L4]) -> Vec<L4> {
     list.to_vec()
 }
 
-/// Writes a service as policies do: `tcp/443`, `icmp/echo-request`, `protocol/gre`, `any`.
+/// Returns a service as policies write it: `tcp/443`, `icmp/echo-request`, `protocol/gre`, `any`.
 pub fn service(l4: &L4) -> String {
     let numbers = |set: &RangeSet<u8>| -> Vec<u8> {
         set.ranges().iter().flat_map(|(low, high)| *low..=*high).collect()
@@ -221,7 +221,7 @@ fn ranges<T: Scalar + std::fmt::Display>(set: &RangeSet<T>) -> String {
     let all = set.ranges();
     let mut words: Vec<_> = all.iter().take(8).map(one).collect();
     if all.len() > words.len() {
-        words.push(format!("{} ranges more", all.len() - words.len()));
+        words.push(format!("{} more ranges", all.len() - words.len()));
     }
     words.join(" and ")
 }

@@ -1,11 +1,11 @@
-//! `portcullis check`: everything that can be wrong with a policy; writes nothing.
+//! `portcullis check`: everything that looks wrong with a policy; writes nothing.
 
 use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load};
 use crate::command::check::{self, Asks, STEPS};
 use crate::command::compile::{self, Inputs};
 use crate::command::{self, Session};
-use crate::diag::{Code, Severity};
+use crate::diag::{Code, Severity, counted};
 use crate::firewall::render::Templates;
 use crate::timing::phase;
 use clap::Args;
@@ -20,21 +20,21 @@ pub(super) struct Check {
     inputs: InputArgs,
     #[command(flatten)]
     levels: Levels,
-    /// How many days before `expires:` a rule is reported; with `--as-of`.
+    /// Report rules that expire within this many days (with `--as-of`).
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     soon: u16,
-    /// How many steps the search for useless and overlapping rules may take; what it did not come to is said.
+    /// Limit the steps of the search for useless and overlapping rules; rules that it does not reach are reported.
     #[arg(long, value_name = "STEPS", default_value_t = STEPS)]
     steps: u64,
 }
 
-/// How findings are taken that are not errors by themselves.
+/// The levels of findings that are not errors by themselves.
 #[derive(Args, Debug)]
 struct Levels {
-    /// Take this finding for an error.
+    /// Treat this finding as an error.
     #[arg(short = 'D', long, value_name = "CODE", value_parser = finding)]
     deny: Vec<Code>,
-    /// Take this finding for a warning.
+    /// Treat this finding as a warning.
     #[arg(short = 'W', long, value_name = "CODE", value_parser = finding)]
     warn: Vec<Code>,
     /// Do not report this finding.
@@ -42,7 +42,7 @@ struct Levels {
     allow: Vec<Code>,
 }
 
-/// A code whose level may be chosen: what is an error by itself stays one.
+/// Returns a code whose level may be chosen: what is an error by itself stays one.
 fn finding(text: &str) -> Result<Code, String> {
     let open = || Code::ALL.iter().filter(|code| code.severity() != Severity::Error);
     let names = || open().map(|code| code.as_str());
@@ -95,7 +95,8 @@ fn attempt(command: &Check, global: &Global, invocation: &mut Invocation) -> Res
     invocation.finish(global, &json!({ "findings": findings }));
     if global.format == Format::Human && !findings {
         let (rules, targets) = (policy.rules.len(), compiled.map_or(0, |list| list.len()));
-        print(&format!("nothing to report: {rules} rules, {targets} targets, each proven\n"));
+        let (rules, targets) = (counted(rules, "rule"), counted(targets, "target"));
+        print(&format!("no errors or warnings: {rules}, {targets}, proven\n"));
     }
     Ok(if findings { FINDINGS } else { CLEAN })
 }

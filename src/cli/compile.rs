@@ -4,7 +4,7 @@ use super::report::{self, Failed, Invocation, print, print_verbatim, say};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load, output};
 use crate::command::compile::{self, Artifact, Inputs};
 use crate::command::{self, Session};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, counted};
 use crate::files::Tree;
 use crate::policy::ast::Policy;
 use crate::timing::phase;
@@ -20,22 +20,22 @@ pub(super) struct Compile {
     policy: String,
     #[command(flatten)]
     inputs: InputArgs,
-    /// Compile this target only; may be given several times.
+    /// Compile only this target; can be repeated.
     #[arg(short, long = "target", value_name = "TARGET")]
     targets: Vec<String>,
-    /// Write under this folder instead of the policy's; `-` prints one file to standard output.
+    /// Write below this folder instead of the policy's own; `-` prints a single file to standard output.
     #[arg(short, long, value_name = "DIR")]
     output: Option<String>,
-    /// Write nothing; fail when a file is missing, out of date or stale.
+    /// Write nothing; fail if a file is missing, out of date or stale.
     #[arg(long)]
     check: bool,
     /// Write nothing; print what would change in each file.
     #[arg(long)]
     diff: bool,
-    /// Write over files that this program did not make from this policy, and over another user's.
+    /// Overwrite files that were not made from this policy, or that belong to another user.
     #[arg(long, conflicts_with_all = ["check", "diff"])]
     force: bool,
-    /// Take templates of the same names from this folder.
+    /// Use the templates in this folder in place of the built-in ones of the same names.
     #[arg(long, value_name = "DIR")]
     template_dir: Option<PathBuf>,
     /// Print a phase instead of compiling (unstable: for looking inside).
@@ -70,8 +70,11 @@ fn attempt(command: &Compile, global: &Global, invocation: &mut Invocation) -> R
         return emit(phase, &policy, &feeds, invocation, global);
     }
     if policy.targets.is_empty() {
-        let none = Diagnostic::new(Code::NoTargets, "the policy asks for no artifact");
-        invocation.diags.push(none.at(policy.name.span, "has no `targets:`"));
+        let none = Diagnostic::new(
+            Code::NoTargets,
+            "the policy has no targets, so there is nothing to compile",
+        );
+        invocation.diags.push(none.at(policy.name.span, "this policy"));
     }
     let source = load::source_name(&command.policy);
     let inputs = Inputs { templates: &templates, source: &source };
@@ -172,7 +175,7 @@ fn deliver(
     Ok(FINDINGS)
 }
 
-/// Opens the output folder and locks it: nobody writes while we read or write.
+/// Opens the output folder and locks it: nobody else writes while we read or write.
 fn open(root: &Path, writes: bool) -> Result<Option<Tree>, Failed> {
     let waiting = || super::waiting(root);
     let tree = match writes {
@@ -182,7 +185,7 @@ fn open(root: &Path, writes: bool) -> Result<Option<Tree>, Failed> {
     tree.map_err(|error| disk::refused(&root.to_string_lossy(), &error))
 }
 
-/// Says what stands in the place of an output.
+/// Reports what is in the place of an output.
 fn in_the_way(policy: &Policy, conflict: &output::Conflict) -> Diagnostic {
     let target = policy.targets.iter().find(|t| Some(&t.spec.name) == conflict.target.as_ref());
     let span = target.map_or(policy.name.span, |target| target.output);
@@ -206,7 +209,8 @@ fn to_stdout(artifacts: &[Artifact]) -> Result<u8, Failed> {
     match (files.next(), files.next()) {
         (Some(file), None) => Ok(print_verbatim(&file.text)),
         _ => Err(Failed(
-            "`-o -` prints one file: choose one target of one file with `-t`".to_owned(),
+            "`-o -` prints a single file: choose a target that writes one file with `-t`"
+                .to_owned(),
         )),
     }
 }
@@ -247,8 +251,12 @@ fn summary(artifacts: &[Artifact], plan: &output::Plan, root: &Path, wrote: bool
     let mut text = String::new();
     for artifact in artifacts {
         text += &format!(
-            "{}: {} for {}, {} rules, {} CIDRs, proven\n",
-            artifact.target, artifact.kind, artifact.place, artifact.rules, artifact.prefixes
+            "{}: {} for {}, {}, {}, proven\n",
+            artifact.target,
+            artifact.kind,
+            artifact.place,
+            counted(artifact.rules, "rule"),
+            counted(artifact.prefixes, "CIDR")
         );
         for file in &artifact.files {
             let path = root.join(&file.path);
@@ -261,7 +269,7 @@ fn summary(artifacts: &[Artifact], plan: &output::Plan, root: &Path, wrote: bool
     }
     for path in &plan.edited {
         text += &format!(
-            "  {:<11} {} (edited since, or not ours; remove it by hand)\n",
+            "  {:<11} {} (edited, or not written by portcullis; remove it by hand)\n",
             "stale",
             root.join(path).display()
         );

@@ -7,7 +7,7 @@ use crate::command::compile::{self, Artifact, Inputs};
 use crate::command::diff::{self, Diff, FirewallChange, Side};
 use crate::command::verify;
 use crate::command::{self, Session};
-use crate::diag::{Diags, Severity, listed};
+use crate::diag::{Diags, Severity, counted, listed};
 use crate::feed::Feeds;
 use crate::firewall::{File, Listing, ReadError, render::Templates};
 use crate::pass::resolve::{self, Resolved};
@@ -18,25 +18,25 @@ use serde_json::json;
 
 #[derive(Args, Debug)]
 pub(super) struct Compare {
-    /// The old policy and the new one; with `--against` the new one only. With `--policy`, two artifacts or
-    /// listings of one of its targets: files, or folders of them.
+    /// The old and the new policy; with `--against`, only the new one. With `--policy`, two artifacts or live
+    /// listings of one of its targets: files or folders.
     #[arg(required = true, num_args = 1..=2, value_names = ["OLD", "NEW"])]
     sides: Vec<String>,
     /// Compare with the same policy at this revision of its git repository.
     #[arg(long, value_name = "REV", conflicts_with = "policy")]
     against: Option<String>,
-    /// Compare two firewalls at the place of a target of this policy.
+    /// Compare two firewalls in the place of a target of this policy.
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
-    /// The target whose firewalls are compared.
+    /// The target in whose place the two firewalls are compared.
     #[arg(short, long, value_name = "TARGET", requires = "policy")]
     target: Option<String>,
     #[command(flatten)]
     inputs: InputArgs,
-    /// Read the old side's AWS address feed from this file; otherwise both sides have the same.
+    /// Read the AWS address feed of the old side from this file; by default both sides use the same feed.
     #[arg(long, value_name = "FILE", conflicts_with = "policy")]
     old_aws_feed: Option<String>,
-    /// Write Markdown that fits into a comment on a pull request.
+    /// Write Markdown for a comment on a pull request.
     #[arg(long)]
     markdown: bool,
 }
@@ -59,7 +59,7 @@ struct Loaded<'a> {
 }
 
 impl Loaded<'_> {
-    /// Compiles it; what stands in its way is said.
+    /// Compiles it; what prevents that is reported.
     fn side(&self, invocation: &mut Invocation) -> Side<'_> {
         let mut session = Session::new(&self.policy, &self.feeds, &self.resolved);
         let (templates, source) = (Templates::default(), load::source_name(self.path));
@@ -84,11 +84,11 @@ fn of_policies(
         (Some(_), [both]) => (both, both),
         (None, _) => {
             return Err(Failed(
-                "compare with what? give two policies, or `--against REV`".to_owned(),
+                "nothing to compare with: give two policies, or `--against REV`".to_owned(),
             ));
         }
         (Some(_), _) => {
-            return Err(Failed("with `--against` give one policy".to_owned()));
+            return Err(Failed("`--against` takes one policy".to_owned()));
         }
     };
     let revision = match &command.against {
@@ -125,9 +125,9 @@ fn text(command: &Compare, found: &Diff, policy: &Policy) -> String {
     match (command.markdown, &command.against) {
         (false, _) => found.text(),
         (true, Some(against)) => {
-            found.markdown(&format!("{}: traffic against {against}", policy.name.value))
+            found.markdown(&format!("{}: traffic changes against {against}", policy.name.value))
         }
-        (true, None) => found.markdown(&format!("{}: traffic", policy.name.value)),
+        (true, None) => found.markdown(&format!("{}: traffic changes", policy.name.value)),
     }
 }
 
@@ -175,7 +175,7 @@ fn load_with<'a>(
     Ok(resolved.map(|resolved| Loaded { path, revision, policy, feeds, resolved }))
 }
 
-/// Returns the files as committed, of the targets of which all are there.
+/// Returns the committed files of the targets whose files all exist.
 fn committed_with(
     made: &[Artifact],
     policy: &str,
@@ -200,7 +200,7 @@ fn of_firewalls(
     invocation: &mut Invocation,
 ) -> Result<u8, Failed> {
     let [old, new] = command.sides.as_slice() else {
-        return Err(Failed("give two artifacts or listings".to_owned()));
+        return Err(Failed("`--policy` compares two artifacts or listings: give both".to_owned()));
     };
     let feeds = load::feeds(&command.inputs, invocation)?;
     let Some(policy) = load::policy(path, &command.inputs, invocation)? else {
@@ -227,7 +227,7 @@ fn of_firewalls(
 
 fn too_large(what: &str) -> String {
     let budget = Budget::default();
-    format!("{what} could not be compared within {budget}; give more with `--proof-memory MIB`")
+    format!("{what} could not be compared within {budget}; raise `--proof-memory MIB`")
 }
 
 fn unclear(listing: &Listing) -> usize {
@@ -253,10 +253,11 @@ fn one_target<'a>(command: &Compare, policy: &'a Policy) -> Result<&'a Target, F
 fn firewalls(found: &[FirewallChange], unclear: usize) -> String {
     let mut text: String = found.iter().map(FirewallChange::text).collect();
     if found.is_empty() {
-        text += "every packet is decided alike\n";
+        text += "both decide every packet the same way\n";
     }
     if unclear > 0 {
-        text += &format!("{unclear} lines are not understood in full; `verify` names them\n");
+        let lines = counted(unclear, "line");
+        text += &format!("not fully understood: {lines}; `verify` names them\n");
     }
     text
 }

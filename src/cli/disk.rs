@@ -33,7 +33,7 @@ impl Place {
         };
         match real(&folder)?.strip_prefix(real(root)?) {
             Ok(inner) => Ok(Place { inner: inner.to_owned(), folder }),
-            Err(_) => Err(Failed(format!("the policy is not below `--root {}`", root.display()))),
+            Err(_) => Err(Failed(format!("the policy is outside `--root {}`", root.display()))),
         }
     }
 
@@ -68,7 +68,7 @@ impl Place {
         let root = plain(&folder).into_iter().fold(Vec::new(), shortened);
         let root = root.into_iter().collect::<PathBuf>();
         let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
-        Some(format!("if it may be read, widen the folder: `--root {}`", root.display()))
+        Some(format!("to allow it, widen the folder: `--root {}`", root.display()))
     }
 }
 
@@ -186,7 +186,7 @@ pub(super) fn refused(path: &str, error: &Unread) -> Failed {
     let path = if path.is_empty() { "." } else { path };
     Failed(match error {
         Unread::Outside => format!(
-            "{path}: a link in it leads out of the working folder; give its absolute path if that is meant"
+            "{path}: a symbolic link leads out of the working folder; give the absolute path if that is intended"
         ),
         error => format!("{path}: {error}"),
     })

@@ -1,10 +1,11 @@
-//! `portcullis explain`: tells what decides a packet, in the policy and in each artifact.
+//! `portcullis explain`: what decides a packet, in the policy and in each artifact.
 
 use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, Format, Global, InputArgs, load};
 use crate::command::compile::Inputs;
 use crate::command::explain::{self, Explanation};
 use crate::command::{self, Session, reach};
+use crate::diag::counted;
 use crate::firewall::render::Templates;
 use crate::ir::syntax;
 use clap::Args;
@@ -65,6 +66,9 @@ fn answer(command: &Explain, global: &Global, invocation: &mut Invocation) -> Re
         let resolved = command::resolved(&asking, &feeds, diags)?;
         reach::reach(&mut Session::new(&asking, &feeds, &resolved), diags)
     });
+    for diagnostic in diags.since(0) {
+        diagnostic.labels.retain(|label| sources.name(label.span.file) != reach::FILE);
+    }
     invocation.finish(global, &json!(answers));
     let Some(answers) = answers else { return Ok(FAILED) };
     if global.format == Format::Human {
@@ -73,8 +77,8 @@ fn answer(command: &Explain, global: &Global, invocation: &mut Invocation) -> Re
         };
         let list = answers.list.iter().map(line).collect::<String>();
         let list = if list.is_empty() { "  nothing\n".to_owned() } else { list };
-        let more = if answers.more { "  and more\n" } else { "" };
-        print(&format!("{}: allowed is\n{list}{more}", command.packet));
+        let more = if answers.more { "  and more than is listed\n" } else { "" };
+        print(&format!("{}\nallowed:\n{list}{more}", command.packet));
     }
     Ok(CLEAN)
 }
@@ -91,10 +95,10 @@ fn text(packet: &str, explanation: &Explanation) -> String {
     let passed = &explanation.passed;
     let hidden = passed.len().saturating_sub(PASSED);
     if !passed.is_empty() {
-        text += "passed by\n";
+        text += "rules that do not match\n";
     }
     if hidden > 0 {
-        text += &format!("  {hidden} earlier rules\n");
+        text += &format!("  {}\n", counted(hidden, "earlier rule"));
     }
     for rule in &passed[hidden..] {
         text += &format!("  `{}`: {}\n", rule.rule, rule.why.join("; "));

@@ -1,4 +1,4 @@
-//! Commands that tell of the program itself.
+//! Commands about the program itself.
 
 use super::report::{failure, print, print_json, print_verbatim};
 use super::{Format, Global};
@@ -7,7 +7,7 @@ use crate::firewall::caps;
 use crate::near::nearest;
 use crate::policy::{self, FileKind};
 
-/// Lists the kinds of firewall and what each can say.
+/// Lists the kinds of firewall and what each can express.
 pub(super) fn targets(global: &Global) -> u8 {
     match global.format {
         Format::Json => print_json(&caps::json()),
@@ -51,7 +51,7 @@ pub(super) fn codes(code: Option<&str>) -> u8 {
             let near = nearest(wanted, Code::ALL.iter().map(|code| code.as_str()), 1);
             let help = near.first().map(|near| format!("; did you mean `{near}`?"));
             let help = help.unwrap_or_default();
-            failure(&format!("no code `{wanted}`{help}"))
+            failure(&format!("unknown code `{wanted}`{help}"))
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn policy(
     Ok(policy)
 }
 
-/// The same, with files from elsewhere.
+/// Returns the same, with files from elsewhere.
 pub(super) fn policy_by(
     path: &str,
     loader: &dyn Loader,
@@ -81,7 +81,7 @@ pub(super) fn feeds(args: &InputArgs, invocation: &mut Invocation) -> Result<Fee
     feeds_of(path, &content.bytes)
 }
 
-/// The same, with an AWS feed that was read already.
+/// Returns the same, with an AWS feed that was read already.
 pub(super) fn feeds_of(path: &str, bytes: &[u8]) -> Result<Feeds, Failed> {
     let feed = aws::parse(bytes).map_err(|error| Failed(format!("{path}: {error}")))?;
     Ok(Feeds::bundled().with(aws::NAME, feed))
@@ -98,7 +98,7 @@ pub(super) fn templates(
         invocation.seen.add(&path, &content);
         templates.replace(&name, text(&path, content.bytes)?.text).map_err(|known| {
             let known = known.join(", ");
-            Failed(format!("{path}: no template has this name; there are {known}"))
+            Failed(format!("{path}: there is no template of this name; the templates are {known}"))
         })?;
     }
     Ok(templates)
@@ -115,7 +115,7 @@ fn folder_of(folder: &Path, most: u64) -> Result<Vec<Entry>, Failed> {
         let path = folder.join(&name).to_string_lossy().into_owned();
         match root.read(name.as_ref(), most) {
             Ok(content) => Ok((path, name, content)),
-            Err(Unread::Outside) => Err(Failed(format!("{path}: it leads out of its folder"))),
+            Err(Unread::Outside) => Err(Failed(format!("{path}: it leads outside its folder"))),
             Err(error) => Err(Failed(format!("{path}: {error}"))),
         }
     };
@@ -134,7 +134,7 @@ pub(super) fn known_targets(targets: &[String], policy: &Policy) -> Result<(), F
         None => Ok(()),
         Some(unknown) => {
             let known = diag::listed(known.into_iter().map(str::to_owned), ", ");
-            Err(Failed(format!("no target `{unknown}`; the policy has {known}")))
+            Err(Failed(format!("unknown target `{unknown}`; the policy's targets are {known}")))
         }
     }
 }
@@ -156,7 +156,7 @@ pub(super) fn files(paths: &[String]) -> Result<Vec<File>, Failed> {
     Ok(files)
 }
 
-/// Takes bytes for a file's text.
+/// Returns a file's bytes as text.
 pub(super) fn text(path: &str, bytes: Vec<u8>) -> Result<File, Failed> {
     let text = String::from_utf8(bytes).map_err(|_| Failed(format!("{path}: not UTF-8 text")))?;
     Ok(File { path: shown(path).into_owned(), text, executable: false })
@@ -167,12 +167,12 @@ pub(super) fn day(text: &str) -> Result<String, String> {
     let form =
         |(at, c): (usize, char)| if at == 4 || at == 7 { c == '-' } else { c.is_ascii_digit() };
     if text.len() != 10 || !text.chars().enumerate().all(form) {
-        return Err("a day is written YYYY-MM-DD".to_owned());
+        return Err("write a date as YYYY-MM-DD".to_owned());
     }
     let month = text.get(5..7).filter(|month| ("01"..="12").contains(month));
     match month.and_then(|_| text.get(..8)).map(|month| format!("{month}01")) {
         Some(first) if (0..31).any(|days| after(&first, days) == text) => Ok(text.to_owned()),
-        _ => Err(format!("`{text}` is not a real day")),
+        _ => Err(format!("`{text}` is not a real date")),
     }
 }
 

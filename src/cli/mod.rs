@@ -21,7 +21,7 @@ use std::process::ExitCode;
 const CLEAN: u8 = 0;
 /// Findings, files out of date, or a difference.
 const FINDINGS: u8 = 1;
-/// It could not be done.
+/// The command could not complete.
 const FAILED: u8 = 2;
 
 /// A firewall rule compiler: one policy, every firewall, each artifact proven equal to the policy.
@@ -34,18 +34,18 @@ struct Cli {
     global: Global,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 nothing to report; 1 findings, files out of date or a \
-difference; 2 it could not be done.";
+const EXIT_CODES: &str = "Exit codes: 0 nothing to report; 1 findings, files out of date, or a \
+difference; 2 could not complete.";
 
 #[derive(Args, Debug)]
 struct Global {
-    /// How diagnostics and results are written.
+    /// Output format of diagnostics and results.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Whether human output has colors.
+    /// When to color human-readable output.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     color: Color,
-    /// How much memory a proof may take for each address family, in MiB.
+    /// Memory limit of a proof for each address family, in MiB.
     #[arg(long, global = true, value_name = "MIB", default_value_t = 1024,
         value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     proof_memory: u32,
@@ -56,7 +56,7 @@ struct Global {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Format {
-    /// For people, on standard error.
+    /// Human-readable, on standard error.
     Human,
     /// One JSON document, on standard output.
     Json,
@@ -68,29 +68,29 @@ enum Format {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Color {
-    /// When standard error is a terminal and NO_COLOR is not set.
+    /// If standard error is a terminal and NO_COLOR is not set.
     Auto,
-    /// Yes.
+    /// Always.
     Always,
-    /// No.
+    /// Never.
     Never,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Write the artifacts of a policy, each proven, or say which are out of date.
+    /// Write a policy's artifacts, each proven, or report which are out of date.
     Compile(compile::Compile),
-    /// Report everything that can be wrong with a policy, and write nothing.
+    /// Report everything that looks wrong with a policy, and write nothing.
     Check(check::Check),
-    /// Tell what decides a packet, and why; or who can reach something, or where something can go.
+    /// Explain what decides a packet, and why; or who can reach something, or where it can go.
     Explain(explain::Explain),
-    /// Hold a policy against its tests and invariants, and report each.
+    /// Run a policy's tests and invariants, and report each.
     Test(test::Test),
-    /// Hold committed artifacts, or what firewalls list of themselves, against the policy.
+    /// Compare committed artifacts, or live listings of firewalls, with the policy.
     Verify(verify::Verify),
-    /// Tell what traffic a change of a policy opens and closes, in the policy's own words.
+    /// Show what traffic a change to a policy opens and closes, in the policy's own names.
     Diff(diff::Compare),
-    /// List the kinds of firewall and what each can say.
+    /// List the kinds of firewall and what each can express.
     Targets,
     /// Print the JSON Schema of a kind of file, for editors.
     Schema {
@@ -98,9 +98,9 @@ enum Command {
         #[arg(value_enum, default_value_t = info::Schema::Policy)]
         kind: info::Schema,
     },
-    /// List the diagnostics' codes, or explain one.
+    /// List the codes of diagnostics, or explain one.
     Codes {
-        /// The code, such as `host-bits`.
+        /// The code, such as `bad-address`.
         code: Option<String>,
     },
     /// Print a shell's completion script.
@@ -115,18 +115,18 @@ enum Command {
 /// The inputs that every command on a policy takes.
 #[derive(Args, Clone, Debug)]
 struct InputArgs {
-    /// Read the AWS address feed (`ip-ranges.json`) from a file instead of the snapshot that is built in.
+    /// Read the AWS address feed (`ip-ranges.json`) from a file instead of the built-in snapshot.
     #[arg(long, value_name = "FILE")]
     aws_feed: Option<String>,
-    /// Let the policy read files below this folder, and not only below its own.
+    /// Let the policy read files anywhere below this folder, not only below its own.
     #[arg(long, value_name = "DIR")]
     root: Option<std::path::PathBuf>,
-    /// The day as of which `expires:` is judged (YYYY-MM-DD); without it no rule has expired.
+    /// The date at which `expires:` is judged (YYYY-MM-DD); without it, no rule has expired.
     #[arg(long, value_name = "DATE", value_parser = load::day)]
     as_of: Option<String>,
 }
 
-/// Runs the command line and gives the exit code.
+/// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
     let cli = match arguments() {
         Ok(cli) => cli,
@@ -167,7 +167,7 @@ fn waiting(folder: &std::path::Path) {
     ));
 }
 
-/// Reads the arguments; the error is the exit code, after what is wrong (or the help) was said.
+/// Reads the arguments; the error is the exit code, once what is wrong (or the help) was printed.
 fn arguments() -> Result<Cli, u8> {
     let arguments: Vec<_> = std::env::args_os().collect();
     let error = match Cli::try_parse_from(&arguments) {

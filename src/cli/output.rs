@@ -1,4 +1,4 @@
-//! Writing artifacts: what stands in their places, and then all or nothing, with a manifest of what was written.
+//! Writing artifacts: what is in their places, and then all or nothing, with a manifest of what was written.
 
 mod manifest;
 
@@ -29,18 +29,18 @@ pub(super) struct Made<'a> {
     pub(super) others: &'a BTreeSet<&'a str>,
     /// The files that were read.
     pub(super) seen: &'a Seen,
-    /// Whether what others made may be written over.
+    /// Whether files that others made may be overwritten.
     pub(super) force: bool,
 }
 
-/// What stands in the output's root against what a compile made.
+/// How what is in the output folder differs from what a compile made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
-    /// Files to write, with what stands there now.
+    /// Files to write, with what is there now.
     pub(super) changed: Vec<(File, Option<String>)>,
     /// Files of an earlier compile that no target makes any more.
     pub(super) stale: Vec<String>,
-    /// Stale files that somebody edited since, or that are not this program's: they are left alone.
+    /// Stale files that somebody edited, or that this program did not write: they are left alone.
     pub(super) edited: Vec<String>,
     /// Why nothing may be written.
     pub(super) conflicts: Vec<Conflict>,
@@ -51,10 +51,10 @@ pub(super) struct Plan {
     force: bool,
 }
 
-/// Something in the place of an output that may not be written over.
+/// Something in the place of an output that must not be overwritten.
 #[derive(Clone, Debug)]
 pub(super) struct Conflict {
-    /// Whose output; of none, it is the manifest's place.
+    /// Whose output it is; `None` for the manifest.
     pub(super) target: Option<String>,
     /// What it is.
     pub(super) message: String,
@@ -77,7 +77,7 @@ struct Planner<'a> {
     plan: Plan,
 }
 
-/// Holds what a compile made against what stands under the root.
+/// Compares what a compile made with what is below the root.
 ///
 /// # Errors
 /// What cannot be read, with its path.
@@ -138,7 +138,7 @@ impl Planner<'_> {
             Ok(Standing::File(content)) => content,
         };
         if let Some(read) = self.made.seen.name(&content) {
-            let message = format!("the manifest would be written over `{read}`, which is read");
+            let message = format!("the manifest would overwrite `{read}`, which is an input");
             self.conflict(None, message, "give the file another name");
         }
         let manifest = Manifest::read(&content.bytes);
@@ -147,17 +147,17 @@ impl Planner<'_> {
         match manifest {
             _ if self.made.force => {}
             None => {
-                let message = format!("`{name}` is not a manifest of this policy");
-                self.conflict(None, message, "remove it, or write over it with `--force`");
+                let message = format!("`{name}` is not this policy's manifest");
+                self.conflict(None, message, "remove it, or overwrite it with `--force`");
             }
             Some(ref manifest) => {
                 if let Some(source) = other(manifest) {
                     let message = format!(
-                        "the policy in `{source}` has the name `{}` too, and its artifacts stand in the same folder",
+                        "the policy in `{source}` is also named `{}`, and its artifacts are in the same folder",
                         self.made.policy
                     );
                     let help = format!(
-                        "give one of them another name; if `{source}` is now `{}`, compile with `--force`",
+                        "rename one of them; if the file `{source}` is now `{}`, compile with `--force`",
                         self.made.source
                     );
                     self.conflict(None, message, &help);
@@ -167,7 +167,7 @@ impl Planner<'_> {
         Ok((manifest.unwrap_or_default(), true))
     }
 
-    /// Finds what other policies' manifests list, in the folders of this one's files.
+    /// Finds what the manifests of other policies list, in the folders of this one's files.
     fn claims(&mut self) {
         let own = manifest_name(self.made.policy);
         let Some(tree) = self.tree else { return };
@@ -190,7 +190,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Looks at the place of a file: it is as it should be, or is written, or may not be.
+    /// Looks at the place of a file: it is up to date, is to be written, or must not be.
     fn output(
         &mut self,
         target: &str,
@@ -200,9 +200,10 @@ impl Planner<'_> {
     ) -> Result<(), Failed> {
         let path = &file.path;
         if let Some(manifest) = self.claimed.get(&path.to_ascii_lowercase()) {
-            let message = format!("`{path}` is an artifact of another policy, by `{manifest}`");
+            let message =
+                format!("`{path}` is an artifact of another policy, according to `{manifest}`");
             let help = format!(
-                "choose another `output`; if that policy is gone or has now this one's name, remove `{manifest}` and compile with `--force`"
+                "choose another `output`; if that policy is gone or was renamed to this one, remove `{manifest}` and compile with `--force`"
             );
             self.conflict(Some(target), message, &help);
             return Ok(());
@@ -221,13 +222,12 @@ impl Planner<'_> {
         };
         standing.add(path, &content);
         if let Some(read) = self.made.seen.name(&content) {
-            let message = format!("`{path}` would be written over `{read}`, which is read");
+            let message = format!("`{path}` would overwrite `{read}`, which is an input");
             self.conflict(Some(target), message, "choose another `output`");
         } else if content.bytes != file.text.as_bytes() {
             if !(self.made.force || old.lists(path) || self.is_ours(&content)) {
-                let message =
-                    format!("`{path}` is there already, and was not made from this policy");
-                let help = "choose another `output`, or write over it with `--force`";
+                let message = format!("`{path}` already exists and was not made from this policy");
+                let help = "choose another `output`, or overwrite it with `--force`";
                 self.conflict(Some(target), message, help);
             }
             let text = String::from_utf8_lossy(&content.bytes).into_owned();
@@ -269,7 +269,7 @@ fn at(root: &Path, path: &str, error: &dyn std::fmt::Display) -> Failed {
 }
 
 impl Plan {
-    /// Tells whether everything stands as it should.
+    /// Tells whether everything is up to date.
     pub(super) fn is_up_to_date(&self) -> bool {
         self.changed.is_empty() && self.stale.is_empty() && self.manifest.is_none()
     }
@@ -332,7 +332,7 @@ pub(super) fn report(path: &Path, text: &str, seen: &Seen) -> Result<(), Failed>
     match tree.standing(name, most::ARTIFACT) {
         Ok(Standing::File(content)) => {
             if let Some(read) = seen.name(&content) {
-                return Err(Failed(format!("the report would be written over `{read}`")));
+                return Err(Failed(format!("the report would overwrite `{read}`")));
             }
         }
         Ok(Standing::Other(why)) => return Err(failed(&why)),

@@ -1,4 +1,4 @@
-//! What a command says: diagnostics in the format that was asked for.
+//! What a command prints: diagnostics in the format that was asked for.
 
 use super::{CLEAN, Color, FAILED, Format, Global};
 use crate::diag::{self, Diags};
@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A reason why something could not be done: files, arguments.
+/// Why a command could not complete: files, arguments.
 #[derive(Debug)]
 pub(super) struct Failed(pub(super) String);
 
-/// The texts of a run, what was said about them, and which files they are.
+/// The texts of a run, the diagnostics about them, and which files they are.
 #[derive(Debug, Default)]
 pub(super) struct Invocation {
     pub(super) sources: SourceMap,
@@ -22,7 +22,7 @@ pub(super) struct Invocation {
     pub(super) seen: Seen,
 }
 
-/// Runs a command on a policy; what cannot be done is said after what was found.
+/// Runs a command on a policy; if it cannot complete, the reason is printed after what was found.
 pub(super) fn run(
     global: &Global,
     attempt: impl FnOnce(&mut Invocation) -> Result<u8, Failed>,
@@ -37,17 +37,17 @@ pub(super) fn run(
     }
 }
 
-/// Says on standard error that something could not be done.
+/// Prints on standard error why something could not be done.
 pub(super) fn failure(message: &str) -> u8 {
     say(&format!("error: {}\n", shown(message)));
     FAILED
 }
 
-/// What is printed, as to what it may hold. This file alone prints, and every text passes here, whatever a
-/// command forgot: the names, files and listings that it may have in it are others'.
+/// What a printed text may contain. This file alone prints, and every text passes through here, whatever a
+/// command forgot: the names, files and listings in it come from others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Text {
-    /// Lines for people.
+    /// Human-readable lines.
     Plain,
     /// The same, with colors, which only renderers have put in: their input has no escape sequences.
     Colored,
@@ -108,7 +108,7 @@ pub(super) fn say(text: &str) {
     say_as(Text::Plain, text);
 }
 
-/// Writes to standard error; nobody can be told when that fails.
+/// Writes to standard error; if that fails, there is nowhere left to report it.
 fn say_as(how: Text, text: &str) {
     let _ = std::io::stderr().write_all(how.made(text).as_bytes());
 }
@@ -144,7 +144,7 @@ fn print_as(how: Text, text: &str) -> u8 {
     }
 }
 
-/// Says what is wrong with the arguments, or prints the help or the version that they ask for.
+/// Prints what is wrong with the arguments, or the help or the version that they ask for.
 pub(super) fn arguments(error: &clap::Error) -> u8 {
     let color = match error.use_stderr() {
         true => std::io::stderr().is_terminal(),
@@ -162,7 +162,7 @@ pub(super) fn arguments(error: &clap::Error) -> u8 {
     settled(u8::try_from(error.exit_code()).unwrap_or(FAILED))
 }
 
-/// Returns a command's exit code: what it printed must have got there.
+/// Returns a command's exit code, which is a failure if what it printed was lost.
 pub(super) fn settled(code: u8) -> u8 {
     if LOST.load(Ordering::Relaxed) { FAILED } else { code }
 }
@@ -188,7 +188,7 @@ impl Invocation {
     }
 }
 
-/// A sign of life on a terminal, when the work on a policy is long enough to wonder.
+/// Returns a progress indicator for a terminal, shown when the work on a policy takes long.
 pub(super) fn progress(doing: &str, policy: &Policy, global: &Global) -> indicatif::ProgressBar {
     const LONG: usize = 2_000;
     if policy.rules.len() < LONG || global.format != Format::Human {

@@ -35,8 +35,8 @@ impl Revision {
             Ok(id) if !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 Ok(Revision { name: id, ..revision })
             }
-            Ok(_) => Err(Failed(format!("no revision `{name}`"))),
-            Err(why) => Err(Failed(format!("no revision `{name}`{}", after(&why)))),
+            Ok(_) => Err(Failed(format!("unknown revision `{name}`"))),
+            Err(why) => Err(Failed(format!("unknown revision `{name}`{}", after(&why)))),
         }
     }
 
@@ -73,7 +73,7 @@ impl Revision {
     /// Returns a file as it was; its path is relative to the working folder, as today's is.
     ///
     /// # Errors
-    /// Why it cannot be had.
+    /// Why it cannot be read.
     pub(super) fn bytes(&self, path: &str) -> Result<Vec<u8>, String> {
         let path = Path::new(path);
         // The folder of a file beside the policy may be gone today; the policy's own is not.

@@ -1,4 +1,4 @@
-//! `portcullis test`: holds a policy against its tests and invariants, and reports each.
+//! `portcullis test`: runs a policy's tests and invariants, and reports each.
 
 use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, load, output};
@@ -14,7 +14,7 @@ pub(super) struct Test {
     /// The policy file; `-` is standard input.
     #[arg(default_value = "policy.yaml")]
     policy: String,
-    /// Files with more `tests:` and `invariants:`, in the policy's own names.
+    /// Files with more `tests:` and `invariants:` that use the policy's names.
     files: Vec<String>,
     #[command(flatten)]
     inputs: InputArgs,
@@ -61,7 +61,7 @@ fn attempt(command: &Test, global: &Global, invocation: &mut Invocation) -> Resu
     Ok(if failed == 0 { CLEAN } else { FINDINGS })
 }
 
-/// Where an outcome's test stands: `policy.yaml:12`.
+/// Returns where an outcome's test is: `policy.yaml:12`.
 fn place(outcome: &Outcome, sources: &SourceMap) -> String {
     let span = outcome.span;
     format!("{}:{}", sources.name(span.file), sources.line(span.file, span.start))

@@ -1,4 +1,4 @@
-//! `portcullis verify`: holds committed artifacts, or what firewalls list of themselves, against the policy.
+//! `portcullis verify`: compares committed artifacts, or live listings of firewalls, with the policy.
 
 use super::report::{self, Failed, Invocation, print};
 use super::{CLEAN, FAILED, FINDINGS, Format, Global, InputArgs, disk, load};
@@ -17,15 +17,15 @@ use std::path::{Path, PathBuf};
 pub(super) struct Verify {
     /// The policy file; `-` is standard input.
     policy: String,
-    /// What the target's firewall lists of itself, or artifacts: files, or folders of them; `-` is standard
-    /// input. Without any, the files that a compile of the policy writes.
+    /// Live listings of the target's firewall, or artifacts: files or folders; `-` is standard input. By
+    /// default, the files that `compile` writes.
     artifacts: Vec<String>,
     #[command(flatten)]
     inputs: InputArgs,
-    /// Verify this target only; may be given several times.
+    /// Verify only this target; can be repeated.
     #[arg(short, long = "target", value_name = "TARGET")]
     targets: Vec<String>,
-    /// Look for the files under this folder instead of the policy's.
+    /// Look for the files below this folder instead of the policy's own.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
@@ -78,10 +78,10 @@ fn attempt(command: &Verify, global: &Global, invocation: &mut Invocation) -> Re
     })
 }
 
-/// A target and the files to hold against the policy.
+/// A target and the files to compare with the policy.
 type Given<'a> = (&'a Target, Vec<File>);
 
-/// Reads what is to be verified; what is missing is said.
+/// Reads what is to be verified, and reports what is missing.
 fn given<'a>(
     command: &Verify,
     targets: &[&'a Target],
@@ -91,7 +91,8 @@ fn given<'a>(
     if !command.artifacts.is_empty() {
         let [target] = targets else {
             let names = listed(targets.iter().map(|target| target.spec.name.clone()), ", ");
-            let message = format!("whose are these? choose one target with `-t`: {names}");
+            let message =
+                format!("which target do these files belong to? choose one with `-t`: {names}");
             return Err(Failed(message));
         };
         return Ok(vec![(*target, load::files(&command.artifacts)?)]);
@@ -135,6 +136,6 @@ fn summary(verified: &Verified, given: &[Given<'_>]) -> String {
     let files = given.iter().find(|(target, _)| target.spec.name == verified.target);
     let files = files.map(|(_, files)| files.as_slice()).unwrap_or_default();
     let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
-    let says = if verified.equal { "equal to the policy" } else { "different" };
+    let says = if verified.equal { "equal to the policy" } else { "differs from the policy" };
     format!("{}: {says}: {}\n", verified.target, paths.join(", "))
 }

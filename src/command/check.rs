@@ -1,8 +1,8 @@
-//! Checking: what a policy that compiles should still be asked about.
+//! Checking: what is questionable in a policy although it compiles.
 
 use super::phrases::{at_use, opener};
 use crate::analysis::{Useless, Why, Work, overlaps, useless};
-use crate::diag::{Code, Diagnostic, Diags, listed};
+use crate::diag::{Code, Diagnostic, Diags, counted, listed};
 use crate::ir::flow::RuleSet;
 use crate::ir::{Action, Direction, L4Kind, StateMode};
 use crate::net::protocol::{TCP, UDP};
@@ -13,7 +13,7 @@ use crate::timing::phase;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is asked about beside the policy.
+/// What a check needs beside the policy.
 #[derive(Clone, Copy, Debug)]
 pub struct Asks<'a> {
     /// The day as of which `expires:` is judged (`YYYY-MM-DD`), and until which it is near.
@@ -27,10 +27,10 @@ pub struct Asks<'a> {
 /// Enough steps for ten thousand rules of many kinds; some seconds, should all be needed.
 pub const STEPS: u64 = 1 << 28;
 
-/// Says what is questionable; what rules mean to have (`ignore:`) is left out.
+/// Reports what is questionable, except for findings that rules suppress (`ignore:`).
 /// `resolved` is what the policy resolves to; where it does not, only what is written is looked at.
 pub fn check(policy: &Policy, resolved: Option<&Resolved>, asks: &Asks<'_>, diags: &mut Diags) {
-    // What a rule means to have is taken out again.
+    // Findings that a rule suppresses are removed again.
     let mut found = Diags::keeping_all();
     if let Some(resolved) = resolved {
         let (flows, work) = (&resolved.rules, &mut Work::new(asks.steps));
@@ -50,7 +50,7 @@ pub fn check(policy: &Policy, resolved: Option<&Resolved>, asks: &Asks<'_>, diag
     diags.append(found);
 }
 
-/// Takes out the findings that a rule means to have, and reports excuses without a finding.
+/// Removes the findings that a rule suppresses, and reports those that it suppresses without having them.
 fn ignored(policy: &Policy, diags: &mut Diags) {
     for rule in &policy.rules {
         for ignored in &rule.ignored {
@@ -59,7 +59,7 @@ fn ignored(policy: &Policy, diags: &mut Diags) {
                 d.code == code && d.labels.first().is_some_and(|label| label.span == rule.id.span)
             };
             if !diags.remove(own) {
-                let message = format!("rule `{}` has no finding `{code}`", rule.id.value);
+                let message = format!("rule `{}` has no finding `{code}` to ignore", rule.id.value);
                 let diagnostic = Diagnostic::new(Code::UnusedIgnore, message);
                 diags.push(diagnostic.at(ignored.code.span, "").help("remove it"));
             }
@@ -67,13 +67,13 @@ fn ignored(policy: &Policy, diags: &mut Diags) {
     }
 }
 
-/// The rule as written that a flow rule comes from.
+/// Returns the index of the written rule that a flow rule comes from.
 fn written(policy: &Policy, rules: &RuleSet, flow: usize) -> Option<usize> {
     let index = rules.rules.get(flow)?.origins.first()?.index?;
     (index < policy.rules.len()).then_some(index)
 }
 
-/// Reports rules that change nothing, and gives those that never match.
+/// Reports rules that change nothing, and returns those that never match.
 fn rules(policy: &Policy, rules: &RuleSet, work: &mut Work, diags: &mut Diags) -> BTreeSet<usize> {
     let written = |flow: usize| written(policy, rules, flow);
     // A written rule may be several flow rules; it changes nothing when none of them does.
@@ -105,10 +105,10 @@ fn rules(policy: &Policy, rules: &RuleSet, work: &mut Work, diags: &mut Diags) -
     found.into_keys().collect()
 }
 
-/// What is said of the rules that decide packets of some in their stead.
+/// What is said of the rules that decide the packets of others in their place.
 #[derive(Default)]
 struct Deciders<'a> {
-    /// The flow rules, where the found are of one.
+    /// The flow rules, where one finding alone names them.
     of: Arc<[usize]>,
     /// The first of them as written; the rest are counted.
     shown: Vec<&'a Rule>,
@@ -139,23 +139,24 @@ impl<'a> Deciders<'a> {
     }
 }
 
-/// Reports rules of which it is not known whether they do something (in the singular and the plural).
+/// Reports rules for which the answer was not determined; what they may do is given in the singular and in
+/// the plural.
 fn undecided(policy: &Policy, rules: &BTreeSet<usize>, [one, many]: [&str; 2], diags: &mut Diags) {
     let rules: Vec<_> = rules.iter().filter_map(|index| policy.rules.get(*index)).collect();
     let Some(first) = rules.first() else { return };
     let message = match rules.len() {
-        1 => format!("it is not known whether rule `{}` {one}", first.id.value),
-        count => format!("it is not known whether {count} rules {many}"),
+        1 => format!("could not determine whether rule `{}` {one}", first.id.value),
+        count => format!("could not determine whether {count} rules {many}"),
     };
     let mut diagnostic = Diagnostic::new(Code::UndecidedRules, message);
     for rule in rules.iter().take(SHOWN) {
-        diagnostic = diagnostic.at(rule.id.span, "not decided");
+        diagnostic = diagnostic.at(rule.id.span, "not determined");
     }
     if rules.len() > SHOWN {
-        diagnostic = diagnostic.note(format!("and {} rules more", rules.len() - SHOWN));
+        diagnostic = diagnostic.note(format!("and {}", counted(rules.len() - SHOWN, "more rule")));
     }
-    let diagnostic = diagnostic.note("the search took more than its `--steps`");
-    diags.push(diagnostic.help("give it more `--steps`, or part the policy"));
+    let diagnostic = diagnostic.note("the search used up its `--steps`");
+    diags.push(diagnostic.help("raise `--steps`, or split the policy"));
 }
 
 /// Reports rules that lose packets to earlier ones which do the opposite; not those that lose all.
@@ -185,7 +186,7 @@ fn overlapping(
         );
         let mut diagnostic = Diagnostic::new(Code::OverlappingRules, message)
             .at(rule.id.span, "this rule")
-            .at(other.id.span, "stands before it")
+            .at(other.id.span, "comes before it")
             .note(format!("for example {} {}", rule.direction, opener(&overlap.packet)));
         if overlap.more > 0 {
             let rules = if overlap.more == 1 { "rule does" } else { "rules do" };
@@ -195,7 +196,10 @@ fn overlapping(
         diags.push(at_use(diagnostic, rule.used_at));
     }
     let open = overlaps.undecided.into_iter().filter_map(|flow| written(policy, rules, flow));
-    let what = ["loses packets to an opposite", "lose packets to their opposites"];
+    let what = [
+        "loses packets to an earlier rule that does the opposite",
+        "lose packets to earlier rules that do the opposite",
+    ];
     undecided(policy, &open.collect(), what, diags);
 }
 
@@ -221,7 +225,7 @@ fn broad(policy: &Policy, rules: &RuleSet, diags: &mut Diags) {
             let diagnostic =
                 Diagnostic::new(Code::OverBroad, message).at(rule.id.span, "this rule");
             let diagnostic = diagnostic
-                .help("name the services or the addresses that are needed, or say that it is meant: `ignore:`");
+                .help("name the services or addresses that are needed, or suppress it on the rule, with a reason: `ignore:`");
             diags.push(at_use(diagnostic, rule.used_at));
         }
     }
@@ -235,14 +239,14 @@ fn expiring(policy: &Policy, day: &str, soon: &str, diags: &mut Diags) {
             let message = format!("rule `{}` expires on {}", rule.id.value, expires.value);
             let diagnostic = Diagnostic::new(Code::Expiring, message)
                 .at(rule.id.span, "this rule")
-                .at(expires.span, format!("not later than {soon}"))
-                .help("renew the day, or remove the rule");
+                .at(expires.span, format!("on or before {soon}"))
+                .help("extend the date, or remove the rule");
             diags.push(at_use(diagnostic, rule.used_at));
         }
     }
 }
 
-/// Reports rules that nobody answers for.
+/// Reports rules without an owner.
 fn owners(policy: &Policy, diags: &mut Diags) {
     for rule in policy.rules.iter().filter(|r| r.owner.is_empty() && policy.owner.is_empty()) {
         let message = format!("rule `{}` has no owner", rule.id.value);
@@ -252,7 +256,8 @@ fn owners(policy: &Policy, diags: &mut Diags) {
     }
 }
 
-/// Reports libraries whose rules expect replies elsewhere than the policy's clients, where it matters.
+/// Reports libraries whose rules expect replies on other ports than the policy's clients use, where it
+/// matters.
 fn client_ports(policy: &Policy, diags: &mut Diags) {
     let stateless = policy.targets.iter().find(|t| t.spec.state == StateMode::Stateless);
     let Some(target) = stateless else { return };
@@ -271,14 +276,14 @@ fn client_ports(policy: &Policy, diags: &mut Diags) {
             listed(words, ", ")
         };
         let message = format!(
-            "replies to the library's clients come to ports {}, and the policy's clients use {}",
+            "the library's clients expect replies on ports {}, but the policy's clients use {}",
             words(&rule.ephemeral),
             words(&policy.ephemeral)
         );
         let diagnostic = Diagnostic::new(Code::ClientPorts, message)
             .at(used_at, "the library is used here")
-            .at(target.name, "this target keeps no state");
-        diags.push(diagnostic.help("say what the clients run (`client-os:`), or their ports (`defaults: { ephemeral: … }`)"));
+            .at(target.name, "this target is stateless");
+        diags.push(diagnostic.help("tell the library which system the clients run (`client-os:`), or set their ports (`defaults: { ephemeral: … }`)"));
     }
 }
 
@@ -295,17 +300,19 @@ fn said(rule: &Rule, found: &[Useless], by: &Deciders<'_>) -> Diagnostic {
     let (code, message, help) = match (shadowed, opposite) {
         (true, true) => (
             Code::ContradictingRules,
-            format!("rule `{id}` ({}) never happens: earlier rules do the opposite", rule.action),
-            "move it up if it was meant to win; else remove it",
+            format!("rule `{id}` ({}) has no effect: earlier rules do the opposite", rule.action),
+            "move it up if it was meant to win; otherwise remove it",
         ),
         (true, false) => (
             Code::ShadowedRule,
             format!("rule `{id}` never matches: earlier rules decide all its packets"),
-            "move it up if it was meant to win; else remove it",
+            "move it up if it was meant to win; otherwise remove it",
         ),
         (false, _) => (
             Code::RedundantRule,
-            format!("rule `{id}` changes nothing: the rest decides its packets alike"),
+            format!(
+                "rule `{id}` changes nothing: without it, its packets are decided the same way"
+            ),
             "remove it, or correct what it was meant to add",
         ),
     };
@@ -314,7 +321,7 @@ fn said(rule: &Rule, found: &[Useless], by: &Deciders<'_>) -> Diagnostic {
         diagnostic = diagnostic.at(other.id.span, "decides its packets");
     }
     if by.more > 0 {
-        diagnostic = diagnostic.note(format!("and {} rules more", by.more));
+        diagnostic = diagnostic.note(format!("and {}", counted(by.more, "more rule")));
     }
     if found.iter().any(|useless| useless.default) {
         diagnostic = diagnostic.note(format!("and the {} default", rule.direction));
@@ -360,7 +367,7 @@ fn used_services(policy: &Policy) -> BTreeSet<&str> {
     reached(written, needs)
 }
 
-/// Names, and those that they are made of.
+/// Returns names, and those that they are made of.
 fn reached<'a>(
     written: impl Iterator<Item = &'a Spanned<String>>,
     needs: impl Fn(&str) -> Vec<&'a Spanned<String>>,
@@ -383,7 +390,7 @@ pub fn expired(policy: &Policy, day: &str, diags: &mut Diags) {
             let message = format!("rule `{}` expired on {}", rule.id.value, expires.value);
             let diagnostic = Diagnostic::new(Code::Expired, message)
                 .at(expires.span, format!("before {day}"))
-                .help("renew the day, or remove the rule");
+                .help("extend the date, or remove the rule");
             diags.push(at_use(diagnostic, rule.used_at));
         }
     }

@@ -27,7 +27,7 @@ pub struct Explanation {
 pub struct Passed {
     /// The rule's id.
     pub rule: String,
-    /// What does not fit, one sentence each.
+    /// What does not match, one sentence each.
     pub why: Vec<String>,
 }
 
@@ -42,8 +42,8 @@ pub struct TargetExplanation {
     pub line: Option<ArtifactLine>,
 }
 
-/// Explains what decides a packet: the rule in the policy, and for each target the line of its artifact
-/// as read back. `None` when the policy does not compile.
+/// Returns what decides a packet: the rule in the policy, and for each target the line of its artifact as
+/// read back. `None` when the policy does not compile.
 pub fn explain(
     session: &mut Session<'_>,
     inputs: &Inputs<'_>,
@@ -79,8 +79,8 @@ pub fn explain(
     })
 }
 
-/// The rules of the packet's direction before the one that decides. A rule as written may be several flow
-/// rules: what is said is why the one does not match that fits best.
+/// Returns the rules of the packet's direction before the one that decides. A written rule may be several
+/// flow rules: the reason given is that of the one that comes closest.
 fn passed(
     rules: &RuleSet,
     query: &syntax::Query,
@@ -104,7 +104,7 @@ fn passed(
     list.into_iter().map(|(_, passed)| passed).collect()
 }
 
-/// Every way in which a packet does not fit a rule.
+/// Returns every way in which a packet does not match a rule.
 fn mismatches(rule: &Rule, query: &syntax::Query, names: &Names) -> Vec<String> {
     let packet = &query.packet;
     let mut why = Vec::new();
@@ -121,16 +121,16 @@ fn mismatches(rule: &Rule, query: &syntax::Query, names: &Names) -> Vec<String> 
     if !rule.l4.protocol_set().contains(packet.protocol) {
         let protocol = protocol::name(packet.protocol)
             .map_or_else(|| format!("protocol {}", packet.protocol), str::to_owned);
-        why.push(format!("{protocol} is not among {services}"));
+        why.push(format!("{protocol} is not in {services}"));
     } else if !rule.l4.destination().contains(packet.destination_port) {
         let asked = L4::product(
             ProtocolSet::one(packet.protocol),
             PortSet::all(),
             PortSet::one(packet.destination_port),
         );
-        why.push(format!("{} is not among {services}", service(&asked)));
+        why.push(format!("{} is not in {services}", service(&asked)));
     } else if !query.any_source_port && !has(packet.source_port, packet.destination_port) {
-        why.push(format!("source port {} is not among {services}", packet.source_port));
+        why.push(format!("source port {} is not in {services}", packet.source_port));
     }
     why
 }

@@ -1,4 +1,4 @@
-//! What several commands say in the same words.
+//! Sentences that several commands share.
 
 use crate::diag::{Code, Diagnostic};
 use crate::firewall::File;
@@ -33,23 +33,24 @@ pub(crate) fn at_use(diagnostic: Diagnostic, used_at: Option<Span>) -> Diagnosti
     }
 }
 
-/// Says that a proof became too large, and what can be done.
+/// Adds that a proof became too large, and what can be done.
 pub(crate) fn unproven(diagnostic: Diagnostic) -> Diagnostic {
     diagnostic
-        .note(format!("the proof did not end within {}", Budget::default()))
+        .note(format!("the proof did not finish within {}", Budget::default()))
         .note(
-            "rules that allow and refuse in turn, between large groups that overlap, make it large",
+            "a proof becomes large when rules alternate between allow and deny for large groups that overlap",
         )
-        .help("give it more with `--proof-memory MIB`, or split the groups or the policy")
+        .help("raise `--proof-memory MIB`, or split the groups or the policy")
 }
 
 pub(super) fn ambiguous((one, other): (u16, u16)) -> Diagnostic {
     let message = "the answer depends on the source port, which the packet leaves out";
-    Diagnostic::new(Code::PacketSyntax, message)
-        .help(format!("source ports {one} and {other} differ: write the one that is meant"))
+    Diagnostic::new(Code::PacketSyntax, message).help(format!(
+        "source ports {one} and {other} are decided differently: write the one that you mean"
+    ))
 }
 
-/// Writes a packet without what only a firewall sees of it.
+/// Returns a packet as text, without what only a firewall sees of it.
 pub(crate) fn opener(packet: &Packet) -> String {
     let text = packet.to_string();
     let end = text.find(" flags ").or_else(|| text.find(" (hop limit")).unwrap_or(text.len());

@@ -40,6 +40,9 @@ pub struct Answers {
     pub more: bool,
 }
 
+/// The name of the file that a question becomes. The user did not write that file, so no place in it is shown.
+pub const FILE: &str = "the question";
+
 /// The most boxes of a direction and family.
 const BOXES: usize = 256;
 
@@ -89,7 +92,7 @@ pub fn asking(
         "invariants:\n  - never: {{ direction: inbound, {key}: {of}, service: {service} }}\n"
     );
     let mut asked = Policy { invariants: Vec::new(), tests: Vec::new(), ..policy.clone() };
-    policy::load_tests("question", &mut asked, &Text(text), sources, diags).then_some(asked)
+    policy::load_tests(FILE, &mut asked, &Text(text), sources, diags).then_some(asked)
 }
 
 /// Answers the question of a policy that is [`asking`]; `None` when that could not be done, which is said.

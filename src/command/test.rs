@@ -1,4 +1,4 @@
-//! What a policy must do: its tests, packet by packet, and its invariants, over all packets.
+//! What a policy must do: its tests, each for one packet, and its invariants, for all packets.
 
 use super::Session;
 use super::phrases::{ambiguous, at_use, opener, unproven};
@@ -9,7 +9,7 @@ use crate::pass::resolve::{Must, Resolved};
 use crate::policy::ast::{Invariant, InvariantKind, PacketTest, Policy};
 use crate::source::Span;
 
-/// What came of a test or an invariant.
+/// The result of a test or an invariant.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Where it stands.
@@ -20,7 +20,7 @@ pub struct Outcome {
     pub fault: Option<Diagnostic>,
 }
 
-/// Holds a policy against its own tests and invariants, in the order of the file.
+/// Runs a policy's own tests and invariants, in the order of the file.
 pub fn expectations(session: &mut Session<'_>) -> Vec<Outcome> {
     let Session { policy, resolved, asked, .. } = session;
     let (policy, resolved) = (*policy, *resolved);
@@ -99,7 +99,7 @@ fn broken(
     let says = match invariant.kind {
         InvariantKind::Never => "a packet that must never be allowed is allowed",
         InvariantKind::Always => "a packet that must always be allowed is refused",
-        InvariantKind::Only => "a packet is allowed that is not among the only ones",
+        InvariantKind::Only => "a packet outside `only` is allowed",
     };
     let diagnostic = |message: &str| {
         Diagnostic::new(Code::InvariantBroken, message).at(invariant.span, "this invariant")

@@ -8,7 +8,7 @@ use super::Session;
 use super::compile::{Artifact, Intent};
 use super::phrases::{ArtifactLine, at_use, line, unproven};
 use crate::analysis;
-use crate::diag::{Code, Diagnostic, Diags};
+use crate::diag::{Code, Diagnostic, Diags, counted};
 use crate::firewall::{self, File, Listing, ReadError, Spec};
 use crate::ir::{Decision, Packet, Path, Placement, State, Verdict, decide};
 use crate::net::IpSet;
@@ -141,7 +141,7 @@ impl Session<'_> {
         let decision = self.decision(claim, packet);
         let reason = match decision.verdict() == verdict {
             true => decision.reason(&self.resolved.rules),
-            false => "what the target was reported to be wider by".to_owned(),
+            false => "the widening that was reported for this target".to_owned(),
         };
         Expected { verdict, reason }
     }
@@ -161,12 +161,10 @@ impl Session<'_> {
         let outcomes = listing.program.outcomes(&group.example);
         let sure = outcomes.len() == 1;
         for (verdict, place) in &outcomes {
-            let label = if sure { verdict.to_string() } else { format!("may: {verdict}") };
+            let label = if sure { verdict.to_string() } else { format!("possibly {verdict}") };
             diagnostic = match place.and_then(|place| Some((place, *ids.get(place.file)?))) {
                 Some((place, file)) => diagnostic.at(sources.line_span(file, place.line), label),
-                None => {
-                    diagnostic.note(format!("the firewall: {label}, for no line sees the packet"))
-                }
+                None => diagnostic.note(format!("the firewall: {label}: no rule matches")),
             };
         }
         diagnostic = match self.rule(claim, &group.example) {
@@ -241,7 +239,8 @@ fn not_read(
     strict: &ReadError,
     sources: &mut SourceMap,
 ) -> Diagnostic {
-    let message = format!("what `{}` does could not be read: {}", target.spec.name, error.reason);
+    let message =
+        format!("the listing of `{}` could not be read: {}", target.spec.name, error.reason);
     let mut diagnostic = Diagnostic::new(Code::ListingNotRead, message);
     if let Some(file) = files.get(error.place.file).filter(|_| error.place.line > 0) {
         let id = sources.add(&file.path, file.text.clone());
@@ -291,8 +290,8 @@ fn words(differs: Differs) -> (Code, &'static str) {
         Differs::Shuts => (Code::Shuts, "refuses what the policy lets through"),
         Differs::MayOpen => (Code::MayOpen, "may let through what the policy refuses"),
         Differs::MayShut => (Code::MayShut, "may refuse what the policy lets through"),
-        Differs::Tracks => (Code::Tracks, "tracks connections otherwise than the policy says"),
-        Differs::Answers => (Code::Answers, "answers otherwise than the policy says"),
+        Differs::Tracks => (Code::Tracks, "does not track connections as the policy says"),
+        Differs::Answers => (Code::Answers, "does not answer refused packets as the policy says"),
     }
 }
 
@@ -304,7 +303,7 @@ pub(crate) fn way(placement: &Placement, meetings: &[Meeting]) -> String {
             Path::Governed(way) => way.word().to_owned(),
             Path::Loopback(way) => format!("{way} over loopback"),
             Path::Tracking => "before connection tracking".to_owned(),
-            Path::Ungoverned => format!("beyond the policy ({})", meeting.hook.word()),
+            Path::Ungoverned => format!("outside the policy ({})", meeting.hook.word()),
         };
         ways.entry(word).or_default().push(meeting.state);
     }
@@ -328,14 +327,15 @@ fn unclear(
     diags: &mut Diags,
 ) {
     for error in list.iter().take(UNCLEAR) {
-        let message = format!("`{}` is not understood in full: {}", target.spec.name, error.reason);
+        let message = format!("`{}` is not fully understood: {}", target.spec.name, error.reason);
         let diagnostic = Diagnostic::new(Code::NotUnderstood, message);
         let place = |Place { file, line }| Some(sources.line_span(*ids.get(file)?, line));
         let at = place(error.place).filter(|_| error.place.line > 0);
         diags.push(at.into_iter().fold(diagnostic, |d, span| d.at(span, "")));
     }
     if list.len() > UNCLEAR {
-        let message = format!("and {} lines more of `{}`", list.len() - UNCLEAR, target.spec.name);
+        let message =
+            format!("and {} of `{}`", counted(list.len() - UNCLEAR, "more line"), target.spec.name);
         diags.push(Diagnostic::new(Code::NotUnderstood, message).at(target.name, "this target"));
     }
 }

@@ -1,4 +1,4 @@
-//! For people, as rustc writes them.
+//! Diagnostics for people, as rustc writes them.
 
 use super::window::{Window, boundary};
 use super::{Diagnostic, Label, Severity};
@@ -7,7 +7,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use std::ops::Range;
 
-/// Lines between two places of one file from which on they are shown apart.
+/// If this many lines lie between two places of a file, they are shown apart.
 const FAR: usize = 200;
 
 pub(super) fn render(list: &[&Diagnostic], sources: &SourceMap, color: bool) -> String {
@@ -23,7 +23,7 @@ pub(super) fn render(list: &[&Diagnostic], sources: &SourceMap, color: bool) -> 
     text
 }
 
-/// Places as the renderer counts them in what is left of a long line, and as they are.
+/// Places as the renderer counts them in a shortened line, and as they are.
 type Moved = Vec<(String, String)>;
 
 /// Puts the true place where the renderer has its own.
@@ -56,7 +56,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap, moved: &mut Mov
 /// A label and whether it is the one at fault.
 type Marked<'a> = (&'a Label, bool);
 
-/// Puts labels together whose lines are near each other; the first cluster has the first label.
+/// Groups labels whose lines are near each other; the first cluster has the first label.
 fn clusters<'a>(labels: &'a [Label], sources: &SourceMap) -> Vec<Vec<Marked<'a>>> {
     let mut clusters: Vec<(FileId, usize, Vec<Marked<'a>>)> = Vec::new();
     for (i, label) in labels.iter().enumerate() {
@@ -70,7 +70,7 @@ fn clusters<'a>(labels: &'a [Label], sources: &SourceMap) -> Vec<Vec<Marked<'a>>
     clusters.into_iter().map(|(.., cluster)| cluster).collect()
 }
 
-/// Cuts out only the lines that the labels need, and of long ones only what is near: the renderer's time
+/// Cuts out only the lines that the labels need, and only the relevant parts of long ones: the renderer's time
 /// grows with what it is given.
 fn snippet<'a>(
     cluster: &[Marked<'a>],

@@ -1,4 +1,4 @@
-//! One JSON document: an object with the list of diagnostics, and what the command has to say beside them.
+//! One JSON document: an object with the list of diagnostics, and the command's own results.
 
 use super::{Code, Diagnostic, Label};
 use crate::source::SourceMap;

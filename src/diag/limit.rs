@@ -2,17 +2,17 @@
 
 use super::Code;
 
-/// A size, a depth or a cost that is not exceeded.
+/// A size, a depth or a cost that must not be exceeded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limit {
     /// Of what.
     pub of: &'static str,
     /// How much.
     pub most: String,
-    /// What is printed where it is reached, or a part of it.
+    /// What is printed when it is reached, or a part of that.
     pub says: String,
-    /// The code of the message; none where a file is refused by its name alone, or something is only left out of
-    /// what is printed.
+    /// The code of the message; none where a file from the command line is refused, or where only the output is
+    /// shortened.
     pub code: Option<Code>,
     /// The option that changes it.
     pub option: Option<&'static str>,
@@ -21,7 +21,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// A limit that a message with a code is about, and that no option changes.
+    /// Returns a limit that is reported with a code, and that no option changes.
     pub(crate) fn new(
         of: &'static str,
         most: String,

@@ -1,4 +1,4 @@
-//! What can be said about a policy: diagnostics with stable codes, and their renderers.
+//! Diagnostics with stable codes, and their renderers.
 //!
 //! This room may not know policies or firewalls; it knows text and wording.
 
@@ -14,7 +14,7 @@ mod window;
 
 pub use code::Code;
 pub use limit::Limit;
-pub use near::{LISTED, enumerate, listed, suggestion};
+pub use near::{LISTED, counted, enumerate, listed, suggestion};
 pub use sink::{ASKED, Diags, MOST, MOST_PLACES, MOST_TEXT};
 pub use window::AROUND;
 
@@ -25,9 +25,9 @@ use crate::source::{SourceMap, Span, shown};
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Severity {
-    /// Worth knowing; nothing to do.
+    /// Worth knowing; nothing needs to be done.
     Note,
-    /// Probably not meant; the compile goes on.
+    /// Probably a mistake; the compile goes on.
     Warning,
     /// Nothing is written.
     Error,
@@ -63,13 +63,13 @@ pub enum Format {
     Github,
 }
 
-/// Writes diagnostics in a format: errors and warnings together, in the order of files and places. What was
-/// only counted is said last.
+/// Returns diagnostics in a format: errors and warnings together, in the order of files and places. What was
+/// only counted comes last.
 pub fn render(diags: &Diags, sources: &SourceMap, format: Format) -> String {
     render_with(diags, sources, format, &serde_json::Value::Null)
 }
 
-/// Writes diagnostics in a format, and in JSON a command's own results beside them.
+/// Returns diagnostics in a format, and in JSON a command's own results beside them.
 pub fn render_with(
     diags: &Diags,
     sources: &SourceMap,
@@ -86,7 +86,7 @@ pub fn render_with(
     }
 }
 
-/// Those with a place by file and byte, then those without, each in the order in which they were found.
+/// Returns those with a place by file and byte, then those without, each in the order in which they were found.
 fn sorted(list: &[Diagnostic]) -> Vec<&Diagnostic> {
     let mut sorted: Vec<_> = list.iter().collect();
     sorted.sort_by_key(|d| match d.labels.first() {
@@ -96,7 +96,7 @@ fn sorted(list: &[Diagnostic]) -> Vec<&Diagnostic> {
     sorted
 }
 
-/// A place that a diagnostic points at, and what it says there.
+/// A place that a diagnostic points at, and a few words on it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Label {
     /// Where.
@@ -105,10 +105,10 @@ pub struct Label {
     pub text: String,
 }
 
-/// One thing that is said.
+/// One message.
 ///
-/// Prose: no capital, no full stop, what the user wrote in backticks, one line; what could act on a terminal
-/// or a log is spelled ([`shown`]).
+/// Prose: no capital, no full stop, what the user wrote in backticks, one line; characters that could act on a
+/// terminal or a log are escaped ([`shown`]).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
     /// The stable code.
@@ -126,7 +126,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// Makes a diagnostic of the code's own severity, with no place yet.
+    /// Returns a diagnostic of the code's own severity, with no place yet.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Diagnostic {
             code,
@@ -160,7 +160,7 @@ impl Diagnostic {
     }
 }
 
-/// Makes one line of a text that may hold what others wrote.
+/// Returns a text that others may have written as one line.
 fn line(text: impl Into<String>) -> String {
     let text = text.into();
     match shown(&text) {

@@ -1,11 +1,11 @@
-//! What is said about names that may have been meant.
+//! What is said about names that may have been meant, and lists and counts in sentences.
 
 use crate::near::nearest;
 
 /// The most names that a sentence lists before it only counts them.
 pub const LISTED: usize = 24;
 
-/// Says what may have been meant: the nearest name, or all of them when they are few.
+/// Returns a hint at what may have been meant: the nearest name, or else the names that there are.
 pub fn suggestion<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str> + Clone,
@@ -16,16 +16,21 @@ pub fn suggestion<'a>(
     let mut names: Vec<_> = known.into_iter().collect();
     names.sort_unstable();
     names.dedup();
-    (!names.is_empty()).then(|| format!("known are {}", enumerate(&names)))
+    (!names.is_empty()).then(|| format!("expected one of {}", enumerate(&names)))
 }
 
-/// Writes names in backticks with commas between them; of many only the first, and how many more there
+/// Returns names in backticks with commas between them; of many only the first, and how many more there
 /// are.
 pub fn enumerate<T: AsRef<str>>(names: &[T]) -> String {
     listed(names.iter().map(|name| format!("`{}`", name.as_ref())), ", ")
 }
 
-/// Joins words; of many only the first, and how many more there are.
+/// Returns a number with its noun, in the plural where that is right: `1 rule`, `2 rules`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Returns words joined; of many only the first, and how many more there are.
 pub fn listed(words: impl IntoIterator<Item = String>, between: &str) -> String {
     let mut words = words.into_iter();
     let mut shown: Vec<_> = words.by_ref().take(LISTED).collect();
@@ -43,7 +48,7 @@ mod tests {
 
     #[test]
     fn few_names_are_listed_and_many_are_counted() {
-        assert_eq!(suggestion("printer", ["b", "a"]).as_deref(), Some("known are `a`, `b`"));
+        assert_eq!(suggestion("printer", ["b", "a"]).as_deref(), Some("expected one of `a`, `b`"));
         assert_eq!(suggestion("agnets", ["agents"]).as_deref(), Some("did you mean `agents`?"));
         let many = |count: usize| listed((1..=count).map(|n| n.to_string()), " ");
         assert!(many(LISTED).ends_with(" 23 24"), "{}", many(LISTED));

@@ -12,9 +12,9 @@ pub const MOST_PLACES: usize = 16;
 /// The most characters of a sentence.
 pub const MOST_TEXT: usize = 2_000;
 
-/// Where diagnostics are collected: all faults of a run, in the order in which they were found. Of one code
-/// only the first are kept and the rest are counted, so that no input fills the memory with what is said
-/// of it.
+/// Where diagnostics are collected: all faults of a run, in the order in which they were found. Only the first
+/// of each code are kept and the rest are counted, so that no input can fill the memory with messages about
+/// it.
 #[derive(Clone, Debug)]
 pub struct Diags {
     list: Vec<Diagnostic>,
@@ -48,8 +48,8 @@ impl From<Vec<Diagnostic>> for Diags {
 }
 
 impl Diags {
-    /// Makes a sink that keeps everything: for findings of which some are taken out again before they are
-    /// said.
+    /// Returns a sink that keeps everything: for findings of which some are removed again before they are
+    /// reported.
     pub fn keeping_all() -> Self {
         Diags { most: usize::MAX, ..Diags::default() }
     }
@@ -85,7 +85,7 @@ impl Diags {
         counts
     }
 
-    /// Returns one diagnostic for each code of which more were counted: it says how many.
+    /// Returns one diagnostic for each code of which more were counted, saying how many.
     pub fn counted(&self) -> Vec<Diagnostic> {
         let say = |((code, severity), number): (&(Code, Severity), &usize)| {
             let verb = if *number == 1 { "is" } else { "are" };
@@ -97,7 +97,7 @@ impl Diags {
         self.counted.iter().filter(|(_, number)| **number > 0).map(say).collect()
     }
 
-    /// Says which name may have been meant; only for the first few of a code, for it looks at all of them.
+    /// Returns which name may have been meant; only for the first few of a code, as it looks at all names.
     pub fn suggestion<'a>(
         &self,
         code: Code,
@@ -112,17 +112,17 @@ impl Diags {
         self.kept.get(&code).is_none_or(|kept| *kept < ASKED)
     }
 
-    /// Tells whether any error was said.
+    /// Tells whether any error was reported.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
     }
 
-    /// Returns how many errors were said.
+    /// Returns how many errors were reported.
     pub fn errors(&self) -> usize {
         self.errors
     }
 
-    /// Returns those that were said since the list had `length` of them, to add a place to each.
+    /// Returns those that were added since the list had `length` of them, so that each can be completed.
     pub fn since(&mut self, length: usize) -> &mut [Diagnostic] {
         self.list.get_mut(length..).unwrap_or_default()
     }
@@ -132,7 +132,7 @@ impl Diags {
         &self.list
     }
 
-    /// Returns all of one code another severity; without one they are dropped.
+    /// Gives all diagnostics of a code another severity; without one they are dropped.
     pub fn set_level(&mut self, code: Code, severity: Option<Severity>) {
         let counted = Severity::ALL.into_iter().filter_map(|old| self.counted.remove(&(code, old)));
         let number = counted.sum();
@@ -147,7 +147,7 @@ impl Diags {
         self.recount();
     }
 
-    /// Takes out all that are of a kind; tells whether there was any.
+    /// Removes all that fit a condition; tells whether there was any.
     pub fn remove(&mut self, wanted: impl Fn(&Diagnostic) -> bool) -> bool {
         let before = self.list.len();
         self.list.retain(|diagnostic| !wanted(diagnostic));
@@ -180,7 +180,7 @@ fn cut(mut diagnostic: Diagnostic) -> Diagnostic {
     let more = diagnostic.labels.len().saturating_sub(MOST_PLACES);
     if more > 0 {
         diagnostic.labels.truncate(MOST_PLACES);
-        diagnostic.notes.push(format!("it is about {more} more places"));
+        diagnostic.notes.push(format!("and {more} more places"));
     }
     let labels = diagnostic.labels.iter_mut().map(|label| &mut label.text);
     let texts = diagnostic.help.iter_mut().chain(&mut diagnostic.notes).chain(labels);
@@ -242,6 +242,6 @@ mod tests {
         let kept = &diags.list()[0];
         assert_eq!(kept.message.chars().count(), MOST_TEXT + 1);
         assert_eq!(kept.labels.len(), MOST_PLACES);
-        assert_eq!(kept.notes, ["it is about 84 more places"]);
+        assert_eq!(kept.notes, ["and 84 more places"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Long lines, shown only around what is marked in them: the renderer's time grows with the square of a line.
+//! Long lines, shown only around the marks in them: the renderer's time grows with the square of a line's length.
 
 use std::borrow::Cow;
 use std::ops::Range;

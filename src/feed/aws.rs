@@ -1,9 +1,9 @@
 //! The format of AWS's `ip-ranges.json`.
 //!
-//! <https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html>. Keys that this file does not
-//! know are passed over, as the vendor adds some now and then (`network_border_group` in 2020); what is
-//! declared must be there, and of its type. A download that went wrong is refused as a whole, with a
-//! reason that tells a person what arrived instead.
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html>. Unknown keys are skipped,
+//! because the vendor adds some now and then (`network_border_group` in 2020); declared ones must be there, with
+//! the right type. A download that went wrong is refused as a whole, with a reason that tells a person what
+//! arrived instead.
 
 use super::{Feed, Prefix, Row};
 use crate::net::{Family, PrefixError, parse_prefix};
@@ -86,13 +86,13 @@ impl fmt::Display for FormatError {
             Self::Empty => f.write_str("the file is empty, not ip-ranges.json"),
             Self::Other(what) => write!(f, "this is {what}, not ip-ranges.json"),
             Self::Truncated { line } => {
-                write!(f, "the file ends in the middle, in line {line}: the download broke off")
+                write!(f, "the file ends too early, in line {line}: the download was cut off")
             }
             Self::Malformed { path, reason } => {
                 write!(f, "this is not the format of ip-ranges.json: at `{path}`: {reason}")
             }
-            Self::NoRows => f.write_str("the file has no prefix at all"),
-            Self::NoFamily(family) => write!(f, "the file has no {family} prefix at all"),
+            Self::NoRows => f.write_str("the file has no prefixes at all"),
+            Self::NoFamily(family) => write!(f, "the file has no {family} prefixes at all"),
             Self::Token(text) if text.is_empty() => f.write_str("the file has no `syncToken`"),
             Self::Token(text) => write!(f, "`syncToken` is `{text}`, which is not a number"),
             Self::Row { path, text, fault } => write!(f, "`{path}`: `{text}` {fault}"),
@@ -113,9 +113,9 @@ impl fmt::Display for RowFault {
             }
             Self::NotPublic => f.write_str("has private or reserved addresses"),
             Self::Name => f.write_str("is not a name"),
-            Self::BorderGroup => {
-                f.write_str("has no border group like its neighbours, or is alone in having one")
-            }
+            Self::BorderGroup => f.write_str(
+                "has no border group although other rows do, or has one although they do not",
+            ),
         }
     }
 }
@@ -194,7 +194,7 @@ pub fn parse(bytes: &[u8]) -> Result<Feed, FormatError> {
     Ok(Feed::from_rows(version, &shown(&file.create_date), &rows))
 }
 
-/// Says what arrived when it is plainly no JSON: mirrors have stored all of these as the feed.
+/// Returns what arrived when it is plainly not JSON: mirrors have stored all of these as the feed.
 fn sniff(bytes: &[u8]) -> Result<(), FormatError> {
     const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
     let marked = bytes.starts_with(UTF8_MARK);
@@ -331,7 +331,7 @@ fn prefix(text: &str, family: Family) -> Result<Prefix, RowFault> {
     })
 }
 
-/// What can never be a vendor's: first address and length, from RFC 6890 and RFC 1112 (multicast).
+/// What can never belong to a vendor: first address and length, from RFC 6890 and RFC 1112 (multicast).
 /// The ranges for documentation are left out, so that tests can use them.
 const RESERVED_V4: [(u32, u8); 9] = [
     (0x0000_0000, 8),  // this network

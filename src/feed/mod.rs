@@ -1,7 +1,7 @@
 //! Vendors' address feeds: one file per format, selectors, and the snapshot that is built in.
 //!
 //! This room reads bytes that somebody else fetched; it may not know policies and opens no socket.
-//! Every vendor's file becomes a [`Feed`], the built-in snapshot too, so there is one way to ask.
+//! Every vendor's file becomes a [`Feed`], and so does the built-in snapshot, so there is one way to query them.
 
 pub mod aws;
 mod select;
@@ -49,7 +49,7 @@ impl Feeds {
         Feeds { list: vec![(aws::NAME, snapshot::aws())] }
     }
 
-    /// Puts another version in the place of a vendor's feed.
+    /// Replaces a vendor's feed by another version.
     #[must_use]
     pub fn with(mut self, vendor: &'static str, feed: Feed) -> Self {
         self.list.retain(|(known, _)| *known != vendor);
@@ -68,7 +68,7 @@ impl Feeds {
         self.list.iter().map(|(vendor, feed)| (*vendor, feed))
     }
 
-    /// Returns the addresses that a selector means.
+    /// Returns the addresses that a selector selects.
     ///
     /// # Errors
     /// A name that the feed does not have, or a selector that matches no row.

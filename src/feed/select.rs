@@ -1,4 +1,4 @@
-//! Asking a feed: what a selector means, and what there is to select.
+//! Querying a feed: what a selector selects, and what there is to select.
 
 use super::table::{Block, PackedV4, PackedV6};
 use super::{Feed, Selector, near};
@@ -23,8 +23,8 @@ pub enum SelectError {
         name: String,
         /// Names like it.
         near: Vec<String>,
-        /// The version of the feed.
-        version: u64,
+        /// The version of the feed, for people.
+        version: String,
     },
     /// No row of the feed, of whatever service, is in that region.
     UnknownRegion {
@@ -32,8 +32,8 @@ pub enum SelectError {
         name: String,
         /// Names like it.
         near: Vec<String>,
-        /// The version of the feed.
-        version: u64,
+        /// The version of the feed, for people.
+        version: String,
     },
     /// No row of the feed, of whatever service, is in that network border group.
     UnknownBorderGroup {
@@ -41,8 +41,8 @@ pub enum SelectError {
         name: String,
         /// Names like it.
         near: Vec<String>,
-        /// The version of the feed.
-        version: u64,
+        /// The version of the feed, for people.
+        version: String,
     },
     /// Every name is known, but no row has them together.
     Nothing {
@@ -50,8 +50,8 @@ pub enum SelectError {
         service: String,
         /// Where it has rows: regions, or border groups when the regions alone match.
         has: Vec<String>,
-        /// The version of the feed.
-        version: u64,
+        /// The version of the feed, for people.
+        version: String,
     },
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for SelectError {
         let (what, name, version) = match self {
             Self::UnknownFeed { name, .. } => return write!(f, "there is no feed `{name}`"),
             Self::Nothing { service, version, .. } => {
-                return write!(f, "the feed (version {version}) has no row of `{service}` there");
+                return write!(f, "the feed (version {version}) has no rows of `{service}` there");
             }
             Self::UnknownService { name, version, .. } => ("service", name, version),
             Self::UnknownRegion { name, version, .. } => ("region", name, version),
@@ -73,7 +73,7 @@ impl fmt::Display for SelectError {
 impl std::error::Error for SelectError {}
 
 impl SelectError {
-    /// Says what to write instead, where something is near.
+    /// Returns what to write instead, where a name is similar.
     pub fn help(&self) -> Option<String> {
         let (lead, names) = match self {
             Self::UnknownFeed { near, known, .. } if near.is_empty() => ("the feeds are", known),
@@ -106,6 +106,18 @@ impl Feed {
     /// Returns the vendor's number of this version; it grows with each publication.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Returns the version for people: with its day, where the vendor's text begins with one.
+    fn edition(&self) -> String {
+        let digit = |(at, byte): (usize, u8)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        };
+        match self.created.get(..10).filter(|day| day.bytes().enumerate().all(digit)) {
+            Some(day) => format!("{} of {day}", self.version),
+            None => self.version.to_string(),
+        }
     }
 
     /// Returns the vendor's text for when it was published. It is for people: AWS has published
@@ -186,7 +198,7 @@ impl Feed {
         find(&self.services, name).ok_or_else(|| SelectError::UnknownService {
             name: name.to_owned(),
             near: near(name, self.services.iter().map(String::as_str)),
-            version: self.version,
+            version: self.edition(),
         })
     }
 
@@ -194,7 +206,7 @@ impl Feed {
         let unknown = |name: &String| SelectError::UnknownRegion {
             name: name.clone(),
             near: near(name, self.regions.iter().map(String::as_str)),
-            version: self.version,
+            version: self.edition(),
         };
         names.iter().map(|n| find(&self.regions, n).ok_or_else(|| unknown(n))).collect()
     }
@@ -203,7 +215,7 @@ impl Feed {
         let unknown = |name: &String| SelectError::UnknownBorderGroup {
             name: name.clone(),
             near: near(name, self.border_groups().map(|(known, _)| known)),
-            version: self.version,
+            version: self.edition(),
         };
         // A file without border groups has the empty name, which nobody can mean.
         let known = |name: &String| find(&self.border_groups, name).filter(|_| !name.is_empty());
@@ -227,7 +239,7 @@ impl Feed {
         SelectError::Nothing {
             service: selector.service.clone(),
             has: has.into_iter().filter(|name| !name.is_empty()).cloned().collect(),
-            version: self.version,
+            version: self.edition(),
         }
     }
 }

@@ -72,7 +72,10 @@ fn border_groups_narrow_a_region() {
     assert_eq!(spelled(&lax), ["192.0.2.128/25"]);
     let error = feed.select(&selector("EC2", &["us-east-1"], &["us-west-2-lax-1"]));
     let error = error.expect_err("nothing there");
-    assert_eq!(error.to_string(), "the feed (version 1700000000) has no row of `EC2` there");
+    assert_eq!(
+        error.to_string(),
+        "the feed (version 1700000000 of 2023-11-14) has no rows of `EC2` there"
+    );
     assert_eq!(error.help().as_deref(), Some("its rows are in `us-east-1`"));
 }
 
@@ -94,7 +97,10 @@ fn an_unknown_name_is_an_error_with_the_near_ones() {
     ];
     for (selector, what, help) in cases {
         let error = ask(&selector);
-        assert_eq!(error.to_string(), format!("the feed (version 1700000000) has no {what}"));
+        assert_eq!(
+            error.to_string(),
+            format!("the feed (version 1700000000 of 2023-11-14) has no {what}")
+        );
         assert_eq!(error.help().as_deref(), help, "{what}");
     }
     let other = Selector { feed: "azure".into(), ..selector("EC2", &[], &[]) };
@@ -129,8 +135,8 @@ fn what_is_not_the_file_is_refused_with_what_it_is() {
         ("\u{feff}{}", "this is a text with a byte order mark, not ip-ranges.json"),
         ("\u{1f}\u{8b}", "this is not a JSON object, not ip-ranges.json"),
         ("[]", "this is not a JSON object, not ip-ranges.json"),
-        ("{}", "the file has no prefix at all"),
-        (r#"{"prefixes": [], "ipv6_prefixes": []}"#, "the file has no prefix at all"),
+        ("{}", "the file has no prefixes at all"),
+        (r#"{"prefixes": [], "ipv6_prefixes": []}"#, "the file has no prefixes at all"),
     ];
     for (text, reason) in cases {
         assert_eq!(refused(text).to_string(), reason, "{text:?}");
@@ -146,8 +152,8 @@ fn every_way_to_break_the_file_is_refused() {
         (r#""1700000000""#, r#""17e8""#, "`syncToken` is `17e8`, which is not a number"),
         (r#""1700000000""#, r#""0170""#, "`syncToken` is `0170`, which is not a number"),
         (r#""syncToken""#, r#""token""#, "the file has no `syncToken`"),
-        (r#""ipv6_prefixes""#, r#""v6""#, "the file has no IPv6 prefix at all"),
-        (r#""prefixes""#, r#""v4""#, "the file has no IPv4 prefix at all"),
+        (r#""ipv6_prefixes""#, r#""v6""#, "the file has no IPv6 prefixes at all"),
+        (r#""prefixes""#, r#""v4""#, "the file has no IPv4 prefixes at all"),
         (r#""ip_prefix""#, r#""ipv4Prefix""#, "at `prefixes[0]`: missing field `ip_prefix`"),
         (r#""15.193.0.0/19""#, "null", "at `prefixes[0].ip_prefix`: invalid type: null"),
         (r#""GLOBAL""#, "7", "at `prefixes[0].region`: invalid type: integer `7`"),

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 /// The file that is locked where a folder itself cannot be: on Windows, and on some network file systems.
-/// It stays, since removing it would part those who wait for it from those who come later.
+/// It stays, since removing it would separate those who wait for it from those who come later.
 const INSTEAD: &str = ".portcullis.lock";
 
 /// A lock that is held until this is dropped, or the process is gone.

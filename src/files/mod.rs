@@ -1,11 +1,11 @@
 //! The machine's files: what is read stays inside a folder, and what is written too.
 //!
-//! This room may not know policies or firewalls. A path that somebody else wrote (a policy, a manifest, a
-//! checkout with links in it) is looked up beneath a folder and never leads out of it; a path that the caller
-//! of the program wrote is the caller's choice, but a relative one names something in a checkout, whose
-//! links are not the caller's: it is looked up beneath the working folder.
+//! This room may not know policies or firewalls. A path that somebody else wrote (in a policy, a manifest, a
+//! checkout with links in it) is looked up beneath a folder and never leads out of it. A path that the caller
+//! of the program wrote is the caller's choice; but a relative one names something in a checkout, whose links
+//! are not the caller's, so it is looked up beneath the working folder.
 //!
-//! Whatever is read must be a regular file and is read up to a bound; a pipe is only for the caller to give.
+//! Whatever is read must be a regular file and is read up to a limit; only the caller may name a pipe.
 
 mod lock;
 mod read;
@@ -15,7 +15,7 @@ mod tree;
 pub(crate) use read::{Content, Root, Seen, Unread, given, is_folder, listed, standard_input};
 pub(crate) use tree::{Standing, Tree, is_inside};
 
-/// The most bytes that are read of a file of each sort.
+/// The most bytes that are read from each sort of file.
 pub(crate) mod most {
     /// A policy, a library, a file of tests, or a list of prefixes: the language has smaller bounds of its own.
     pub(crate) const POLICY: u64 = 64 << 20;

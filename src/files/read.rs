@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) enum Unread {
     /// The path, or a link on it, leads out of the folder that it has to stay in.
     Outside,
-    /// It is no regular file.
+    /// It is not a regular file.
     Irregular,
     /// It has more than so many bytes.
     Large(u64),
@@ -26,10 +26,10 @@ pub(crate) enum Unread {
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unread::Outside => write!(f, "it leads out of its folder"),
+            Unread::Outside => write!(f, "it leads outside its folder"),
             Unread::Irregular => write!(f, "it is not a regular file"),
             Unread::Large(most) => write!(f, "it is larger than {} MiB", most >> 20),
-            Unread::Again => write!(f, "standard input can be read once only"),
+            Unread::Again => write!(f, "standard input can be read only once"),
             Unread::System(error) => write!(f, "{error}"),
         }
     }
@@ -45,7 +45,7 @@ impl From<io::Error> for Unread {
     }
 }
 
-/// What tells a file from all others of the machine, whatever it is called.
+/// What identifies a file on the machine, whatever it is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Identity(u64, u64);
 
@@ -56,7 +56,7 @@ impl Identity {
     }
 }
 
-/// The files that a run has read, so that it writes over none of them.
+/// The files that a run has read, so that it overwrites none of them.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Seen(Vec<(Identity, String)>);
 
@@ -113,7 +113,7 @@ pub(super) fn regular(dir: &Dir, path: &Path, options: &mut OpenOptions) -> Resu
     if file.metadata()?.is_file() { Ok(file) } else { Err(Unread::Irregular) }
 }
 
-/// A folder that no path leads out of.
+/// A folder that no path can leave.
 #[derive(Debug)]
 pub(crate) struct Root(Dir);
 
@@ -150,7 +150,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Parts a path that the caller names: the folder that the caller answers for, and the rest, beneath it.
+/// Splits a path that the caller names: the folder that the caller answers for, and the rest, beneath it.
 /// All of an absolute path is the caller's word; of a relative one only the `..` that it begins with.
 fn split(path: &Path) -> (PathBuf, PathBuf) {
     if path.has_root() {
@@ -222,7 +222,7 @@ static STDIN_READ: AtomicBool = AtomicBool::new(false);
 /// Reads standard input.
 ///
 /// # Errors
-/// Why it cannot be read; once only it can.
+/// Why it cannot be read; it can be read only once.
 pub(crate) fn standard_input(most: u64) -> Result<Content, Unread> {
     if STDIN_READ.swap(true, Ordering::Relaxed) {
         return Err(Unread::Again);

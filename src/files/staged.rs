@@ -1,4 +1,4 @@
-//! A text beside the place that it is for.
+//! A text that is written beside its destination and then renamed.
 
 use super::read::{Unread, regular};
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
@@ -11,12 +11,12 @@ use std::io::{self, Write};
 const BEFORE: &str = ".portcullis-";
 const AFTER: &str = ".new";
 
-/// A text that was written beside its place; it is removed unless it is put there.
+/// A text that was written beside its destination; it is removed unless it is put there.
 ///
-/// Nothing is flushed to the medium: a rename shows either the old text or the whole new one to whoever comes
-/// after, also when this process is killed at any moment. A machine that loses its power may lose what was
-/// written last, which `compile --check` then finds and the next compile writes again; to wait for the disk
-/// would cost more than all the rest of a run.
+/// Nothing is flushed to the medium: after a rename everybody sees either the old text or the whole new one,
+/// even if this process is killed at any moment. A machine that loses power may lose what was written last;
+/// `compile --check` then finds that and the next compile writes it again. Waiting for the disk would cost more
+/// than all the rest of a run.
 #[derive(Debug)]
 pub(crate) struct Staged {
     dir: Dir,

@@ -1,4 +1,4 @@
-//! The folder that a run writes into. No link is followed below it, and nothing is written outside of it.
+//! The folder that a run writes into. No link is followed below it, and nothing is written outside it.
 
 use super::lock::{self, Lock, Use};
 use super::read::{Content, Unread, folder, make_folder, regular};
@@ -15,14 +15,14 @@ pub(crate) struct Tree {
     _lock: Option<Lock>,
 }
 
-/// What stands in a place.
+/// What is in a place.
 #[derive(Debug)]
 pub(crate) enum Standing {
     /// Nothing.
     Nothing,
     /// A regular file.
     File(Content),
-    /// What no file may be put in the place of, and why: a link, a folder, a file where a folder has to be.
+    /// Something that no file may replace, and why: a link, a folder, a file where a folder has to be.
     Other(String),
 }
 

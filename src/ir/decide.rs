@@ -1,4 +1,4 @@
-//! The reference meaning of a policy: what happens to one packet.
+//! The reference meaning of a policy: what it decides for one packet.
 
 use super::flow::RuleSet;
 use super::{
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::net::{icmp, protocol};
 
-/// What happens to a packet, and what in the policy says so.
+/// What happens to a packet, and which part of the policy decides it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Decision {
-    /// The policy does not speak of this packet, and it passes.
+    /// The policy does not govern this packet, and it passes.
     Ungoverned,
     /// The tracking stage: a stateless firewall takes the packet out of tracking.
     Tracking(StateMode),
@@ -17,7 +17,7 @@ pub enum Decision {
     Loopback,
     /// Connection tracking knows the flow: the packet passes.
     Tracked,
-    /// Connection tracking found no flow that it fits: dropped.
+    /// Connection tracking found no flow that it belongs to: dropped.
     Invalid,
     /// The baseline's rule of that name allows it.
     Baseline(String),
@@ -32,7 +32,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Returns what finally happens.
+    /// Returns the verdict.
     pub fn verdict(&self) -> Verdict {
         match self {
             Decision::Tracking(StateMode::Stateless) => Verdict::Untrack,
@@ -42,30 +42,30 @@ impl Decision {
         }
     }
 
-    /// Says why, in words that follow "by".
+    /// Returns why, in words that follow "by".
     pub fn reason(&self, policy: &RuleSet) -> String {
         let rule = |index: usize| {
             let origin = policy.rules.get(index).and_then(|rule| rule.origins.first());
             origin.map_or_else(String::new, |origin| format!("rule `{}`", origin.rule))
         };
         match self {
-            Decision::Ungoverned => "nothing: the policy does not speak of this packet".to_owned(),
+            Decision::Ungoverned => "nothing: the policy does not govern this packet".to_owned(),
             Decision::Tracking(mode) => format!("the tracking stage of a {} target", mode.word()),
             Decision::Loopback => "the host's own loopback".to_owned(),
-            Decision::Tracked => "connection tracking: its flow is known".to_owned(),
-            Decision::Invalid => "connection tracking: it fits no flow".to_owned(),
+            Decision::Tracked => "connection tracking: it belongs to a known flow".to_owned(),
+            Decision::Invalid => "connection tracking: it belongs to no flow".to_owned(),
             Decision::Baseline(name) => format!("baseline `{name}`"),
-            Decision::Return(Some(index)) => format!("the returns of {}", rule(*index)),
-            Decision::Return(None) => "the returns of a default".to_owned(),
-            Decision::Related => "the ICMP errors about allowed flows".to_owned(),
+            Decision::Return(Some(index)) => format!("the return rule of {}", rule(*index)),
+            Decision::Return(None) => "the return rule of a default".to_owned(),
+            Decision::Related => "the rule for ICMP errors about allowed flows".to_owned(),
             Decision::Rule(index, _) => rule(*index),
             Decision::Default(way, _) => format!("the {way} default"),
         }
     }
 }
 
-/// Decides whether a flow may be opened by this packet in that direction: the action, and the index of
-/// the rule, or `None` for the default.
+/// Returns whether this packet may open a flow in that direction: the action, and the index of the rule, or
+/// `None` for the default.
 pub fn decide_flow(policy: &RuleSet, way: Direction, packet: &Packet) -> (Action, Option<usize>) {
     let matches = |rule: &super::flow::Rule| rule.direction == way && rule.matches(packet);
     match policy.rules.iter().position(matches) {
@@ -74,7 +74,7 @@ pub fn decide_flow(policy: &RuleSet, way: Direction, packet: &Packet) -> (Action
     }
 }
 
-/// Decides a packet at a firewall that stands at `placement` and tracks connections or not.
+/// Returns what is decided for a packet at a firewall with that placement and mode of connection tracking.
 pub fn decide(
     policy: &RuleSet,
     placement: &Placement,
@@ -133,7 +133,7 @@ fn reply_or_error(policy: &RuleSet, way: Direction, packet: &Packet) -> Option<D
     (is_error && policy.endpoints(way).contains(packet.destination)).then_some(Decision::Related)
 }
 
-/// The packet that would have opened the flow that this one is a reply in.
+/// Returns the packet that would have opened the flow that this one is a reply in.
 ///
 /// Replies of ICMP are those of echo and timestamp; an error or any other ICMP message is no reply.
 fn opener_of(packet: &Packet) -> Option<Packet> {

@@ -18,7 +18,7 @@ pub struct Query {
     pub any_source_port: bool,
 }
 
-/// Why a text is no packet.
+/// Why a text is not a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SyntaxError {
     /// The piece at fault, in bytes of the text.
@@ -58,12 +58,12 @@ fn words(text: &str) -> Vec<Word<'_>> {
 pub fn parse(text: &str) -> Result<Query, SyntaxError> {
     let words = words(text);
     let [way, protocol, source, arrow, destination, rest @ ..] = words.as_slice() else {
-        return Err(fault(0..text.len(), "this is not a whole packet"));
+        return Err(fault(0..text.len(), "this is not a complete packet"));
     };
     let direction = match way.0 {
         "inbound" => Direction::Inbound,
         "outbound" => Direction::Outbound,
-        _ => return Err(fault(way.1.clone(), format!("`{}` is no direction", way.0))),
+        _ => return Err(fault(way.1.clone(), format!("`{}` is not a direction", way.0))),
     };
     let number = protocol_number(protocol)?;
     if arrow.0 != "->" {
@@ -74,13 +74,13 @@ pub fn parse(text: &str) -> Result<Query, SyntaxError> {
     if Family::of(from) != Family::of(to) {
         return Err(fault(
             destination.1.clone(),
-            "source and destination are of different families",
+            "source and destination are of different address families",
         ));
     }
     let destination_port = match (port, icmp_family(number)) {
         (Some(port), _) => no_more(rest).map(|()| port)?,
         (None, Some(family)) if Family::of(from) != family => {
-            return Err(fault(protocol.1.clone(), format!("`{}` is of {family} only", protocol.0)));
+            return Err(fault(protocol.1.clone(), format!("`{}` is {family} only", protocol.0)));
         }
         (None, Some(family)) => icmp_word(family, rest, text.len())?,
         (None, None) if protocol::has_ports(number) => {
@@ -108,7 +108,7 @@ pub fn parse(text: &str) -> Result<Query, SyntaxError> {
 fn no_more(rest: &[Word<'_>]) -> Result<(), SyntaxError> {
     match rest.first() {
         None => Ok(()),
-        Some((word, at)) => Err(fault(at.clone(), format!("`{word}` is too much"))),
+        Some((word, at)) => Err(fault(at.clone(), format!("unexpected `{word}`"))),
     }
 }
 
@@ -123,7 +123,7 @@ fn icmp_family(number: u8) -> Option<Family> {
 fn protocol_number((word, at): &Word<'_>) -> Result<u8, SyntaxError> {
     protocol::number(word)
         .or_else(|| word.parse().ok())
-        .ok_or_else(|| fault(at.clone(), format!("`{word}` is no protocol")))
+        .ok_or_else(|| fault(at.clone(), format!("`{word}` is not a protocol")))
 }
 
 fn icmp_word(family: Family, rest: &[Word<'_>], end: usize) -> Result<u16, SyntaxError> {
@@ -135,7 +135,7 @@ fn icmp_word(family: Family, rest: &[Word<'_>], end: usize) -> Result<u16, Synta
     let ty = icmp::number(family, ty).or_else(|| ty.parse().ok());
     match (ty, code.parse()) {
         (Some(ty), Ok(code)) => Ok(icmp::word(ty, code)),
-        _ => Err(fault(at.clone(), format!("`{word}` is no ICMP type of {family}"))),
+        _ => Err(fault(at.clone(), format!("`{word}` is not an ICMP type of {family}"))),
     }
 }
 
@@ -161,12 +161,12 @@ fn endpoint((word, at): &Word<'_>, number: u8) -> Result<(IpAddr, Option<u16>), 
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     match port.parse() {
         Ok(port) if digits => Ok((address, Some(port))),
-        _ => Err(wrong(format!("`{port}` is no port"))),
+        _ => Err(wrong(format!("`{port}` is not a port"))),
     }
 }
 
 impl Query {
-    /// Decides the query: the action, and the index of the rule or `None` for the default.
+    /// Returns what the policy decides: the action, and the index of the rule or `None` for the default.
     ///
     /// # Errors
     /// Without a source port, two source ports that the policy decides differently.
@@ -191,7 +191,7 @@ impl Query {
         }
     }
 
-    /// Puts the packet at a firewall, as the first of its flow.
+    /// Returns the packet as a firewall sees it: the first of its flow.
     pub fn at(&self, placement: &Placement, state: StateMode) -> Packet {
         let (hook, incoming, outgoing) = placement.governed(self.direction);
         let state = match state {

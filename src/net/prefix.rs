@@ -42,7 +42,7 @@ impl fmt::Display for PrefixError {
             }
             Self::BadLength(text) => write!(f, "`/{text}` is not a prefix length"),
             Self::LengthTooLong { length, most } => {
-                write!(f, "prefix length {length} is more than {most}")
+                write!(f, "prefix length {length} is greater than {most}")
             }
             Self::HostBits { network, .. } => {
                 write!(
@@ -51,14 +51,14 @@ impl fmt::Display for PrefixError {
                     network.prefix_len()
                 )
             }
-            Self::V4Mapped(_) => f.write_str("this is an IPv4 address in IPv6 clothes"),
+            Self::V4Mapped(_) => f.write_str("this is an IPv4 address in IPv6 notation"),
             Self::Zone(text) => write!(f, "`{text}` names an interface after `%`"),
         }
     }
 }
 
 impl PrefixError {
-    /// Says what to write instead, where that is known.
+    /// Returns what to write instead, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
             Self::LeadingZero(text) => {
@@ -67,7 +67,7 @@ impl PrefixError {
                     .map(|part| part.trim_start_matches('0'))
                     .map(|part| if part.is_empty() { "0" } else { part })
                     .collect();
-                Some(format!("write `{}` if decimal is meant", plain.join(".")))
+                Some(format!("write `{}` if you mean decimal", plain.join(".")))
             }
             Self::HostBits { network, host } => {
                 Some(format!("write `{network}` for the network, or `{host}` for the one host"))
@@ -81,8 +81,8 @@ impl PrefixError {
     }
 }
 
-/// Writes a prefix at the end of a text; a host without its length, where `hosts` says so. What `Display`
-/// writes, for lists of a million.
+/// Appends a prefix to a text; a host without its length, where `hosts` says so. It is what `Display` writes,
+/// fast enough for lists of a million.
 pub fn push_prefix(text: &mut String, net: IpNet, hosts: bool) {
     match net.addr() {
         IpAddr::V4(address) => {
@@ -112,7 +112,7 @@ fn push_decimal(text: &mut String, number: u8) {
     text.push(char::from(b'0' + number % 10));
 }
 
-/// Takes a text apart at the first byte that is one of ASCII: `str::split_once`, for texts of few bytes.
+/// Splits a text at the first occurrence of an ASCII byte: `str::split_once`, for texts of few bytes.
 fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|b| b == byte)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
@@ -152,7 +152,7 @@ fn mapped(address: Ipv6Addr) -> Option<IpAddr> {
 /// Parses a prefix (`10.0.0.0/8`, `2001:db8::/32`) or an address, which is a prefix of full length.
 ///
 /// # Errors
-/// [`PrefixError`]; host bits are refused, never cleared in silence.
+/// [`PrefixError`]; host bits are refused, never cleared silently.
 pub fn parse_prefix(text: &str) -> Result<IpNet, PrefixError> {
     let (address, length) = match split_at_byte(text, b'/') {
         Some((address, length)) => (parse_address(address)?, Some(length)),
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn what_others_accept_is_refused_with_what_to_write() {
         let refused = [
-            ("010.0.0.1", "write `10.0.0.1` if decimal is meant"),
+            ("010.0.0.1", "write `10.0.0.1` if you mean decimal"),
             ("10.1.2.3/8", "write `10.0.0.0/8` for the network, or `10.1.2.3` for the one host"),
             ("::ffff:192.0.2.1", "write `192.0.2.1`"),
             ("fe80::1%eth0", "write `fe80::1`"),

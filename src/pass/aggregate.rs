@@ -1,4 +1,4 @@
-//! Merging: rules that differ in one dimension only become one.
+//! Merging: rules that differ in only one dimension become one.
 
 use crate::ir::L4;
 use crate::ir::packet::Rule;
@@ -90,7 +90,7 @@ fn by_source_port(run: Vec<Rule>) -> Vec<Rule> {
     )
 }
 
-/// Protocols unite only among those with ports or among whole ones: a port is no ICMP type.
+/// Protocols unite only among those with ports or among whole ones: a port is not an ICMP type.
 fn by_protocol(run: Vec<Rule>) -> Vec<Rule> {
     group(
         run,

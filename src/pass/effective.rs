@@ -1,4 +1,4 @@
-//! Effective openers: what first match really allows, earlier denies subtracted.
+//! Effective openers: what the first match really allows, with earlier denies subtracted.
 
 use crate::ir::flow::{Rule, RuleSet};
 use crate::ir::{Action, Direction, L4, Origin, OriginKind};

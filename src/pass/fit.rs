@@ -1,5 +1,5 @@
-//! Fitting address sets into a number of prefixes, where the policy asks for it: they grow, and what they
-//! grow by is reported.
+//! Fitting address sets into a number of prefixes, where the policy asks for it: they grow, and the growth is
+//! reported.
 
 use crate::ir::flow::RuleSet;
 use crate::ir::{Action, Direction, Origin};

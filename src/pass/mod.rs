@@ -3,7 +3,7 @@
 //! [`resolve`](resolve::resolve) turns names into sets, [`state::lower`] turns flows into packets,
 //! [`aggregate::aggregate`] merges. Each of the last two keeps the meaning exactly, and a property test
 //! holds it against [`crate::ir::decide`]; [`fit`](fit::fit) and [`widen`](widen::widen) let more through,
-//! and say what. This room may not know how any firewall spells anything.
+//! and report what. This room may not know how any firewall writes anything.
 
 pub mod aggregate;
 pub mod effective;
@@ -22,7 +22,7 @@ pub fn filter(policy: &RuleSet, placement: &Placement, state: StateMode) -> Filt
     merged(state::lower(policy, placement, state))
 }
 
-/// Returns the same for a firewall that cannot look at everything, and what its rules lose by that.
+/// Returns the same for a firewall that cannot match everything, and what its rules lose by that.
 pub fn filter_for(
     policy: &RuleSet,
     placement: &Placement,

@@ -1,4 +1,4 @@
-//! Resolving: names become sets. Every fault of a policy is found in one run.
+//! Resolving: names become sets, and every fault is found in one run.
 
 mod held;
 mod invariants;
@@ -24,7 +24,7 @@ use order::Needed;
 use services::Services;
 use std::collections::BTreeMap;
 
-/// A policy with sets for names.
+/// A policy with sets in place of names.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The rules; a rule to domains has its fallback's addresses, or is missing when it has none.
@@ -94,7 +94,7 @@ fn named_rule(index: usize, to: &Peers) -> Option<NamedRule> {
     })
 }
 
-/// The flow rules of one rule as written: one for each part of its service that cannot share a box.
+/// Returns the flow rules of one written rule: one for each part of its service that cannot share a box.
 fn flows(
     index: usize,
     rule: &ast::Rule,
@@ -148,7 +148,7 @@ fn nothing_in_common(
         .at(rule.from.span(), format!("this has {}", families_of(source)))
         .at(rule.to.span(), format!("this has {}", families_of(destination)));
     if let [Some(family)] = families {
-        diagnostic = diagnostic.at(rule.service.span(), format!("this is of {family} only"));
+        diagnostic = diagnostic.at(rule.service.span(), format!("this is {family} only"));
     }
     diagnostic.help("give both sides addresses of the same family, or remove the rule")
 }
@@ -184,7 +184,7 @@ fn unknown<'a>(
     });
 }
 
-/// Says that names are made of each other: once for all of a circle's names, with a short way around.
+/// Reports that names are defined in terms of each other: once for all names of a cycle, with a short way around.
 fn cycle(
     what: &str,
     way: &[Needed<'_>],
@@ -192,18 +192,18 @@ fn cycle(
     diags: &mut Diags,
 ) {
     let Some(back) = way.last() else { return };
-    let message = format!("{what} `{}` is made of itself", written(&back.value));
+    let message = format!("{what} `{}` is defined in terms of itself", written(&back.value));
     let diagnostic = Diagnostic::new(Code::Cycle, message).at(back.span, "leads back here");
     let declared = declared(&back.value);
     let diagnostic = declared.into_iter().fold(diagnostic, |d, span| d.at(span, "declared here"));
     let names = [back].into_iter().chain(way).map(|name| format!("`{}`", written(&name.value)));
     diags.push(match way.len() {
         1 => diagnostic,
-        _ => diagnostic.note(format!("the circle is {}", listed(names, " -> "))),
+        _ => diagnostic.note(format!("the cycle is {}", listed(names, " -> "))),
     });
 }
 
-/// The name as its file writes it: without the prefix of the library's use.
+/// Returns the name as its file writes it: without the prefix of the library's use.
 fn written(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }

@@ -1,7 +1,7 @@
-//! What a kind of firewall cannot look at is left out of rules that allow, and reported.
+//! Conditions that a kind of firewall cannot match are left out of rules that allow, and reported.
 //!
-//! The only pass that changes the meaning, and only upwards: the proof holds the artifact against exactly
-//! what this pass says.
+//! This pass may change the meaning, but only by letting more through: the artifact is then proven to mean
+//! exactly what this pass reported.
 
 use crate::ir::packet::{ACK, Filter, HopLimit, Rule, Sight, TcpFlags};
 use crate::ir::{Action, Direction, Hook, Interface, L4, Origin, OriginKind, Packet, State};
@@ -19,16 +19,16 @@ pub struct Widening {
     pub examples: Vec<Packet>,
 }
 
-/// A rule that refuses by something that the firewall cannot look at: without it, it would refuse more.
+/// A rule that refuses by a condition that the firewall cannot match: without it, the rule would refuse more.
 #[derive(Clone, Debug)]
 pub struct Unsayable {
     /// The rule.
     pub origin: Option<Origin>,
-    /// What the firewall cannot look at.
+    /// What the firewall cannot match.
     pub lost: Vec<&'static str>,
 }
 
-/// A filter for a firewall that cannot look at everything.
+/// A filter for a firewall that cannot match everything.
 #[derive(Clone, Debug)]
 pub struct Widened {
     /// What is left.
@@ -39,7 +39,7 @@ pub struct Widened {
     pub unsayable: Vec<Unsayable>,
 }
 
-/// Leaves out what a firewall cannot look at.
+/// Leaves out what a firewall cannot match.
 pub fn widen(mut filter: Filter, sight: &Sight) -> Widened {
     let (mut report, mut unsayable) = (Vec::new(), Vec::new());
     for way in [Direction::Inbound, Direction::Outbound] {
@@ -79,7 +79,7 @@ fn meets(rule: &Rule, way: Direction, sight: &Sight) -> bool {
     sight.behind.as_ref().is_none_or(|behind| !own(rule, way).is_disjoint(behind))
 }
 
-/// A rule without what cannot be looked at, and what that is.
+/// Returns a rule without the conditions that cannot be matched, and which they are.
 fn without(rule: &Rule, way: Direction, sight: &Sight) -> (Rule, Vec<&'static str>) {
     let mut wider = rule.clone();
     let mut lost = Vec::new();
@@ -123,7 +123,7 @@ fn without(rule: &Rule, way: Direction, sight: &Sight) -> (Rule, Vec<&'static st
 /// Where a direction's packets meet the rules.
 type Place = (Hook, Interface, Interface);
 
-/// Packets that come to the firewall and that only the wider rule matches: one for each thing lost.
+/// Returns packets that come to the firewall and that only the wider rule matches: one for each lost condition.
 fn examples(rule: &Rule, wider: &Rule, way: Direction, place: Place, sight: &Sight) -> Vec<Packet> {
     let Some(packet) = first(rule, place) else { return Vec::new() };
     let other_port = rule.l4.source().complement().ranges().iter().map(|(_, high)| *high).max();

@@ -1,4 +1,4 @@
-//! A policy as written, checked and expanded: names are still names, every node knows its place.
+//! A policy as written, checked and expanded: names are still names, and every node knows its place.
 //!
 //! Rule libraries are already expanded: a library's networks and services stand in the policy's tables
 //! under names with a prefix that no policy can write (`amazon-connect@2/clients`), its rules stand where
@@ -48,7 +48,7 @@ pub struct Policy {
     pub tests: Vec<PacketTest>,
     /// What must hold for every packet.
     pub invariants: Vec<Invariant>,
-    /// How findings are taken; none is not at all.
+    /// The level of each finding; `None` is not reported.
     pub checks: BTreeMap<Code, Option<Severity>>,
     /// The artifacts that are asked for, in the order of the file.
     pub targets: Vec<Target>,
@@ -78,7 +78,7 @@ pub enum NetworkExpr {
     Except {
         /// What is in.
         include: Box<NetworkExpr>,
-        /// What is taken out again.
+        /// What is left out of that.
         except: Box<NetworkExpr>,
         /// The whole map.
         span: Span,
@@ -99,7 +99,7 @@ pub enum NetworkExpr {
     Domains {
         /// The names: `example.com`, `*.example.com`, or with a wildcard inside a label.
         names: Vec<Spanned<String>>,
-        /// What stands in for them at a target that cannot enforce names.
+        /// The addresses used instead by a target that cannot enforce names.
         fallback: Option<Box<NetworkExpr>>,
         /// The whole map.
         span: Span,
@@ -219,15 +219,15 @@ pub struct Rule {
     pub comment: String,
     /// Who answers for it; checked text.
     pub owner: String,
-    /// Where it was asked for; checked text.
+    /// The ticket that asked for it; checked text.
     pub ticket: String,
-    /// The day after which it may not stand any more (ISO 8601 date), checked.
+    /// The last day on which the rule is valid (ISO 8601 date), checked.
     pub expires: Option<Spanned<String>>,
-    /// Findings of `check` that are meant, each with its reason.
+    /// Findings of `check` to suppress, each with its reason.
     pub ignored: Vec<Ignored>,
 }
 
-/// A finding that is meant.
+/// A finding to suppress.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ignored {
     /// Which.

@@ -1,4 +1,4 @@
-//! From values and places to the [`ast`](super::ast): every fault of a file in one run.
+//! From values and places to the [`ast`](super::ast), reporting every fault of a file in one run.
 
 mod checks;
 mod expect;
@@ -52,8 +52,8 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Makes sure that nothing is left out in silence: an item that could not be read and of which
-    /// nothing was said is an error of its own.
+    /// Makes sure that nothing is left out silently: an item that could not be read, and about which
+    /// nothing was reported, is an error of its own.
     pub(super) fn kept<T>(&mut self, item: Option<T>, node: Node<'_>) -> Option<T> {
         if item.is_none() && self.diags.errors() == self.before {
             let diagnostic = Diagnostic::new(Code::WrongType, "this cannot be read");
@@ -65,7 +65,7 @@ impl Context<'_> {
     /// Returns what a network's name is in the policy's tables.
     fn network_name(&mut self, name: &str, span: Span) -> Option<Spanned<String>> {
         if self.scope.withheld.contains(name) {
-            let message = format!("the parameter `{name}` is `none` here, and this needs it");
+            let message = format!("the parameter `{name}` is `none` here, but this needs it");
             let diagnostic = Diagnostic::new(Code::BadArgument, message).at(span, "");
             self.diags.push(diagnostic.help(format!("give `{name}` when you use the library")));
             return None;
@@ -103,7 +103,7 @@ impl Context<'_> {
     }
 }
 
-/// Returns the value of a word, or says which words there are.
+/// Returns the value of a word, or reports which words there are.
 pub(super) fn choose<T: Copy>(
     what: &str,
     word: &str,
@@ -125,7 +125,7 @@ pub(super) fn choose<T: Copy>(
 const ACTIONS: &[(&str, Action)] =
     &[("allow", Action::Allow), ("drop", Action::Drop), ("reject", Action::Reject)];
 
-/// Returns a list of the file, said to be at fault when it is something else.
+/// Returns a list of the file; anything else is reported.
 fn list<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
     let node = root.get(key)?;
     if !node.value.is_sequence() {
@@ -135,7 +135,7 @@ fn list<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
     Some(node)
 }
 
-/// Returns a map of the file, said to be at fault when it is something else.
+/// Returns a map of the file; anything else is reported.
 pub(super) fn table<'n>(root: Node<'n>, key: &str, diags: &mut Diags) -> Option<Node<'n>> {
     let node = root.get(key)?;
     if !node.value.is_mapping() {

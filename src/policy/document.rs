@@ -113,7 +113,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Says which of some keys a map lacks; tells whether it has them all.
+/// Reports which of some keys a map lacks; tells whether it has them all.
 pub(super) fn require(node: Node<'_>, what: &str, keys: &[&str], diags: &mut Diags) -> bool {
     let missing: Vec<_> = keys.iter().filter(|key| !node.has(key)).collect();
     if !missing.is_empty() {
@@ -123,7 +123,7 @@ pub(super) fn require(node: Node<'_>, what: &str, keys: &[&str], diags: &mut Dia
         let mut diagnostic =
             Diagnostic::new(Code::MissingKey, message).at(node.span(), "in this map");
         if any {
-            diagnostic = diagnostic.help("nothing is implied: write `any` if everything is meant");
+            diagnostic = diagnostic.help("nothing is implied: write `any` if you mean everything");
         }
         diags.push(diagnostic);
     }
@@ -139,10 +139,10 @@ pub(super) fn shape<T: DeserializeOwned>(
     shape_of(node, what, &[], diags)
 }
 
-/// Decodes one item without the keys that somebody else reads.
+/// Decodes one item without the keys that are read elsewhere.
 ///
-/// Each fault is said at its own place; what is at fault is then left out, and the rest decoded, so that
-/// one item can have several. `None` only when nothing is left.
+/// Each fault is reported at its own place; what is at fault is then left out and the rest decoded, so that
+/// several faults of an item are found. `None` only when nothing is left.
 pub(super) fn shape_of<T: DeserializeOwned>(
     node: Node<'_>,
     what: &str,
@@ -224,7 +224,7 @@ fn fault(node: Node<'_>, path: &[Segment], reason: &str, others: &[&str]) -> Dia
     wrong_type(there, named.as_deref().unwrap_or("this"), expected)
 }
 
-/// Says that a key does not belong there.
+/// Reports that a key does not belong there.
 pub(super) fn unknown_key(span: Span, key: &str, known: &[&str]) -> Diagnostic {
     let diagnostic = Diagnostic::new(Code::UnknownKey, format!("unknown key `{key}`")).at(span, "");
     match suggestion(key, known.iter().copied()) {
@@ -233,7 +233,7 @@ pub(super) fn unknown_key(span: Span, key: &str, known: &[&str]) -> Diagnostic {
     }
 }
 
-/// Says that a value is of another type than is expected.
+/// Reports that a value has the wrong type.
 pub(super) fn wrong_type(node: Node<'_>, what: &str, expected: &str) -> Diagnostic {
     let found = match node.value {
         Value::Null => "nothing",
@@ -243,7 +243,7 @@ pub(super) fn wrong_type(node: Node<'_>, what: &str, expected: &str) -> Diagnost
         Value::Sequence(_) => "a list",
         Value::Mapping(_) | Value::Tagged(_) => "a map",
     };
-    let message = format!("{what} is {found} here, and {expected} is expected");
+    let message = format!("{what} is {found} here, but {expected} is expected");
     let diagnostic = Diagnostic::new(Code::WrongType, message).at(node.span(), "");
     match node.value {
         Value::Number(number) if expected.contains("text") => {
@@ -263,7 +263,7 @@ pub(super) fn wrong_type(node: Node<'_>, what: &str, expected: &str) -> Diagnost
     }
 }
 
-/// Takes what is at fault out of an item; tells whether something was taken out.
+/// Removes what is at fault from an item; tells whether something was removed.
 fn leave_out(value: &mut Value, path: &[Segment], reason: &str) -> bool {
     let Some((last, parents)) = path.split_last() else { return false };
     let mut parent = value;

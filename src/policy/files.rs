@@ -25,7 +25,7 @@ pub trait Loader {
     /// Why it cannot be read, in a few words: `no such file`.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
-    /// Returns what to do so that a path can be read that could not.
+    /// Returns what to do so that a path can be read after all.
     fn help(&self, _path: &str) -> Option<String> {
         None
     }
@@ -46,8 +46,7 @@ impl<'a> Files<'a> {
         Files { loader, sources, paths: BTreeMap::new(), lists: BTreeMap::new() }
     }
 
-    /// Reads a text and adds it to the sources; what cannot be read is said, at `named` if a file
-    /// names it.
+    /// Reads a text and adds it to the sources; a failure is reported, at `named` if a file names it.
     fn text(
         &mut self,
         path: &str,
@@ -88,7 +87,7 @@ impl<'a> Files<'a> {
         diagnostic.help("save the file as UTF-8")
     }
 
-    /// Reads a YAML file and says all that YAML itself makes wrong with it.
+    /// Reads a YAML file and reports everything that is wrong with its YAML.
     pub(super) fn document(
         &mut self,
         path: &str,
@@ -108,14 +107,14 @@ impl<'a> Files<'a> {
         let document = Document { value: parsed.value?, spans: parsed.spans };
         if !document.value.is_mapping() && !document.value.is_null() {
             let span = document.spans.value(SpanIndex::ROOT);
-            let message = "a policy is a map, and this is not one";
+            let message = "a policy must be a map, but this is not one";
             let diagnostic = Diagnostic::new(Code::WrongType, message).at(span, "");
             diags.push(diagnostic.help("begin with `policy: NAME`"));
         }
         document.value.is_mapping().then_some(document)
     }
 
-    /// Returns the path of a file that another one names; says what is wrong with it.
+    /// Returns the path of a file that another one names; reports what is wrong with it.
     pub(super) fn resolve(&self, path: &str, named: Span, diags: &mut Diags) -> Option<String> {
         if let Some(name) = path.strip_prefix(builtin::SCHEME) {
             if builtin::text(path).is_some() {
@@ -144,7 +143,7 @@ impl<'a> Files<'a> {
         None
     }
 
-    /// Returns the prefixes of a file that `named` names; reads and says its faults only once.
+    /// Returns the prefixes of a file that `named` names; reads it and reports its faults only once.
     pub(super) fn prefixes(&mut self, path: &str, named: Span, diags: &mut Diags) -> Option<IpSet> {
         let path = self.resolve(path, named, diags)?;
         if let Some(known) = self.lists.get(&path) {
@@ -164,7 +163,7 @@ impl<'a> Files<'a> {
         if prefixes.is_empty() {
             let message = format!("`{path}` has no prefixes");
             let diagnostic = Diagnostic::new(Code::EmptyFile, message).at(named, "");
-            diags.push(diagnostic.help("write one prefix on a line"));
+            diags.push(diagnostic.help("write one prefix per line"));
             return None;
         }
         Some(prefixes)

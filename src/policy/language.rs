@@ -28,7 +28,7 @@ pub fn examples() -> impl Iterator<Item = (&'static str, Vec<String>)> {
     })
 }
 
-/// Writes docs/language.md; `example` returns the text of an example by its name.
+/// Returns docs/language.md; `example` returns the text of an example by its name.
 pub fn document(example: impl Fn(&str) -> String) -> String {
     let definitions = all_definitions();
     let mut page = INTRODUCTION.to_owned();
@@ -83,7 +83,7 @@ fn keys_of<'a>(definitions: &'a Map<String, Value>, shape: &str) -> Vec<(&'a Str
     properties.and_then(Value::as_object).into_iter().flatten().collect()
 }
 
-/// Writes a shape: what it is, and a row for each key.
+/// Returns a shape: what it is, and a row for each key.
 fn section(definitions: &Map<String, Value>, shape: &str) -> String {
     let Some(definition) = definitions.get(shape) else { return String::new() };
     let mut text = format!("\n### {shape}\n\n{}\n", description(definition));
@@ -99,7 +99,7 @@ fn section(definitions: &Map<String, Value>, shape: &str) -> String {
     let is_required = |key: &String| {
         required.is_some_and(|list| list.iter().any(|one| one.as_str() == Some(key)))
     };
-    text += "\n| key | value | default | what it says |\n|---|---|---|---|\n";
+    text += "\n| key | value | default | meaning |\n|---|---|---|---|\n";
     let of_kinds =
         |key: &str| Kind::all().any(|kind| kind.options().iter().any(|one| one.key == key));
     for (key, schema) in keys.into_iter().filter(|(key, _)| !of_kinds(key)) {
@@ -123,7 +123,7 @@ fn default(schema: &Value) -> String {
     }
 }
 
-/// Says in a few words what a value may be.
+/// Returns in a few words what a value may be.
 fn value(schema: &Value) -> String {
     let text = |key: &str| schema.get(key).and_then(Value::as_str);
     if let Some(name) = text("$ref").and_then(|reference| reference.rsplit('/').next()) {
@@ -165,9 +165,9 @@ fn value(schema: &Value) -> String {
     }
 }
 
-/// Writes the options of each kind of firewall, and what it does with what rules say.
+/// Returns the options of each kind of firewall, and what it does with what rules say.
 fn by_kind() -> String {
-    let mut text = "\n### Options of the kinds\n\n| kind | key | value | default | what it does |\n|---|---|---|---|---|\n".to_owned();
+    let mut text = "\n### Options of each kind\n\n| kind | key | value | default | what it does |\n|---|---|---|---|---|\n".to_owned();
     for (kind, option) in
         Kind::all().flat_map(|kind| kind.options().iter().map(move |one| (kind.word(), one)))
     {
@@ -180,9 +180,9 @@ fn by_kind() -> String {
         text += &format!("| `{kind}` | `{key}` | {values} | {default} | {help} |\n");
     }
     text += &String::from(
-        "\n### What each kind of target does with it\n\nThe whole list of each kind, with its limits and where it differs: [targets.md](targets.md).\n\n",
+        "\n### What each kind of target does with it\n\nEverything about each kind, with its limits and differences: [targets.md](targets.md).\n\n",
     );
-    text += "| kind | `drop`, `reject` | `log` | `comment` | domain names | not looked at |\n|---|---|---|---|---|---|\n";
+    text += "| kind | `drop`, `reject` | `log` | `comment` | domain names | cannot match |\n|---|---|---|---|---|---|\n";
     for kind in Kind::all() {
         let caps = kind.caps();
         let deny = caps.deny.iter().map(|(action, how)| format!("{action}: {how}"));
@@ -199,7 +199,7 @@ fn by_kind() -> String {
     text
 }
 
-/// Writes the texts that have a form of their own.
+/// Returns the texts that have a form of their own.
 fn texts(definitions: &Map<String, Value>) -> String {
     let mut text = "\n## Texts\n\n| | form | at most |\n|---|---|---|\n".to_owned();
     for (name, definition) in definitions {

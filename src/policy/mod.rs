@@ -1,10 +1,10 @@
 //! The policy language: YAML text to a checked [`ast::Policy`] whose names are still names.
 //!
-//! This room may not know what a rule does to packets, nor how any firewall spells it; it knows targets
+//! This room may not know what a rule does to packets, nor how any firewall writes it; it knows targets
 //! only by the [`crate::firewall::Spec`] that a policy asks for.
 //!
 //! [`load`] reads the policy, then the libraries that it imports, then decodes item by item and expands
-//! `use:`. Every fault of every file is said in one run.
+//! `use:`. Every fault of every file is reported in one run.
 
 pub mod ast;
 mod builtin;

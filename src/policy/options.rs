@@ -1,4 +1,4 @@
-//! What the schema says beyond the types: of the options of each kind of firewall, and of choices.
+//! What the schema has beyond the types: the options of each kind of firewall, and choices.
 
 use crate::firewall::Kind;
 use crate::firewall::options::{OptionSpec, Tie, Values};
@@ -6,7 +6,7 @@ use schemars::Schema;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// One of several shapes, told apart so that a fault is reported inside of the shape that was meant.
+/// Makes a schema one of several shapes, told apart so that a fault is reported inside the shape that was meant.
 fn by_shape(schema: &mut Schema, tell_apart: &[Value]) {
     let Some(Value::Array(shapes)) = schema.remove("anyOf") else { return };
     let mut pairs: Vec<_> = tell_apart.iter().cloned().zip(shapes).rev().collect();
@@ -61,7 +61,7 @@ pub(super) fn options_by_kind(schema: &mut Schema) {
     schema.insert("allOf".to_owned(), rules.into());
 }
 
-/// What an option may be: of any kind that has it.
+/// Returns what an option may be, for any kind that has it.
 fn property(key: &str) -> Value {
     let kinds: Vec<_> = Kind::all().filter(|kind| kind.has(key)).collect();
     let options = kinds.iter().flat_map(|kind| kind.options());

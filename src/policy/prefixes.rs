@@ -1,4 +1,4 @@
-//! Prefixes and lists of them, with a message where a text is none.
+//! Prefixes and lists of them, with a message where a text is not a prefix.
 
 use super::text::shown;
 use crate::diag::{Code, Diagnostic, Diags};
@@ -54,7 +54,7 @@ pub(super) fn prefix_list(
     });
     let set = IpSet::from_prefixes(prefixes);
     if faults > SHOWN {
-        let message = format!("{} more lines are no prefixes", faults - SHOWN);
+        let message = format!("{} more lines are not prefixes", faults - SHOWN);
         diags.push(Diagnostic::new(Code::BadAddress, message).at(place(0..0), "in this file"));
     }
     (faults == 0).then_some(set)

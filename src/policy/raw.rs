@@ -1,10 +1,10 @@
-//! The shape of the YAML: what serde decodes and what the JSON Schema is made of. No behaviour.
+//! The shape of the YAML: what serde decodes and what the JSON Schema is made from. No behaviour.
 //!
 //! What is one item for messages (a rule, a network, a target) is decoded on its own: containers hold
 //! their items as [`Later`], so that one fault does not hide the next.
 //!
-//! Every field is an `Option`, even where a policy must have it: which keys are missing is said all at
-//! once, by [`decode`](super::decode), and `schemars(required)` says it in the schema.
+//! Every field is an `Option`, even where a policy must have it: [`decode`](super::decode) reports all missing
+//! keys at once, and `schemars(required)` puts that into the schema.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
@@ -109,7 +109,7 @@ pub(crate) struct Policy {
     pub(crate) description: Option<Text>,
     /// Who answers for it.
     pub(crate) owner: Option<Text>,
-    /// What holds where no rule says otherwise.
+    /// What applies where no rule says otherwise.
     pub(crate) defaults: Option<Later<Defaults>>,
     /// Rule libraries that rules can `use`.
     pub(crate) imports: Option<Later<Vec<Import>>>,
@@ -124,13 +124,13 @@ pub(crate) struct Policy {
     pub(crate) tests: Option<Later<Vec<Test>>>,
     /// What must hold for every packet, whatever the rules say; decided on every compile.
     pub(crate) invariants: Option<Later<Vec<Invariant>>>,
-    /// How findings are taken, by code.
+    /// The level of each finding, by code.
     pub(crate) checks: Option<Later<BTreeMap<String, Level>>>,
     /// The artifacts to write, by name.
     pub(crate) targets: Option<Later<BTreeMap<Name, Target>>>,
 }
 
-/// What holds where no rule says otherwise.
+/// What applies where no rule says otherwise.
 #[derive(serde::Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct Defaults {
@@ -169,10 +169,10 @@ pub(crate) enum Network {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "the parts are decoded by key")]
 pub(crate) struct Except {
-    /// What is in.
+    /// The addresses to begin with.
     #[schemars(required)]
     pub(crate) include: Option<Later<Network>>,
-    /// What is taken out again.
+    /// The addresses to leave out of them.
     pub(crate) except: Option<Later<Network>>,
 }
 
@@ -203,7 +203,7 @@ pub(crate) struct Feed {
     pub(crate) border_group: Option<OneOrMany<String>>,
 }
 
-/// Domain names, which are never resolved by the compiler.
+/// Domain names, which the compiler never resolves.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "`fallback` is decoded by key")]
@@ -211,7 +211,7 @@ pub(crate) struct Domains {
     /// One name or several.
     #[schemars(required)]
     pub(crate) domains: Option<OneOrMany<Domain>>,
-    /// What stands in for the names at a target that cannot enforce them.
+    /// The addresses that targets use if they cannot enforce names.
     pub(crate) fallback: Option<Later<Network>>,
 }
 
@@ -254,13 +254,13 @@ pub(crate) struct Rule {
     /// Which way the flow is opened, seen from the protected side.
     #[schemars(required, extend("enum" = ["inbound", "outbound"]))]
     pub(crate) direction: Option<String>,
-    /// Who opens the flow.
+    /// The source: who opens the flow.
     #[schemars(required)]
     pub(crate) from: Option<Later<Network>>,
-    /// To whom.
+    /// The destination.
     #[schemars(required)]
     pub(crate) to: Option<Later<Network>>,
-    /// With what.
+    /// The protocol, with its ports or type.
     #[schemars(required)]
     pub(crate) service: Option<Later<Service>>,
     /// The initiator's ports, where they are fixed: `53`, `1024-65535`, or a list.
@@ -276,22 +276,22 @@ pub(crate) struct Rule {
     pub(crate) comment: Option<Text>,
     /// Who answers for it.
     pub(crate) owner: Option<Text>,
-    /// Where it was asked for.
+    /// The ticket that asked for it.
     pub(crate) ticket: Option<Text>,
-    /// The last day on which it may stand.
+    /// The last day on which the rule is valid.
     pub(crate) expires: Option<Date>,
-    /// Findings of `check` that the rule has and that are meant.
+    /// Findings of `check` to suppress on this rule.
     pub(crate) ignore: Option<Later<Vec<Ignore>>>,
 }
 
-/// A finding that is meant, and why.
+/// A finding to suppress, and why.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ignore {
     /// The finding's code, such as `over-broad`.
     #[schemars(required)]
     pub(crate) finding: Option<String>,
-    /// Why it is meant.
+    /// Why the finding is intended.
     #[schemars(required)]
     pub(crate) reason: Option<Text>,
 }
@@ -304,7 +304,7 @@ pub(crate) struct Use {
     /// The library's name; it must be imported.
     #[schemars(required)]
     pub(crate) r#use: Option<Name>,
-    /// What the ids of its rules begin with.
+    /// The first part of its rules' ids.
     #[schemars(extend("x-default" = "the library's name"))]
     pub(crate) id: Option<Name>,
     /// In a library: use it only when this holds for the arguments.
@@ -344,10 +344,10 @@ pub(crate) enum Log {
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogOptions {
-    /// What each line begins with.
+    /// The beginning of each line.
     #[schemars(extend("x-default" = "the rule's id"))]
     pub(crate) prefix: Option<LogPrefix>,
-    /// The most lines in a time.
+    /// The most lines per unit of time.
     #[schemars(extend("x-default" = "every packet"))]
     pub(crate) limit: Option<RateLimit>,
 }
@@ -364,16 +364,16 @@ pub(crate) struct Test {
     pub(crate) packet: Option<String>,
 }
 
-/// How a finding is taken.
+/// The level of a finding.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only the schema is used: levels are decoded as words")]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Level {
-    /// It fails.
+    /// An error.
     Error,
-    /// It is reported.
+    /// A warning.
     Warn,
-    /// It is not reported.
+    /// Not reported.
     Off,
 }
 
@@ -393,7 +393,7 @@ pub(crate) struct Invariant {
     pub(crate) comment: Option<Text>,
 }
 
-/// Traffic; what is left out is any.
+/// Traffic; whatever is left out is any.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "the parts are decoded by key")]
@@ -401,15 +401,15 @@ pub(crate) struct Bounds {
     /// Which way the flow is opened, seen from the protected side.
     #[schemars(required, extend("enum" = ["inbound", "outbound"]))]
     pub(crate) direction: Option<String>,
-    /// Who opens the flow.
+    /// The source: who opens the flow.
     pub(crate) from: Option<Later<Network>>,
-    /// Who is not meant by `from`.
+    /// Addresses to leave out of `from`.
     pub(crate) except_from: Option<Later<Network>>,
-    /// To whom.
+    /// The destination.
     pub(crate) to: Option<Later<Network>>,
-    /// Who is not meant by `to`.
+    /// Addresses to leave out of `to`.
     pub(crate) except_to: Option<Later<Network>>,
-    /// With what.
+    /// The protocol, with its ports or type.
     pub(crate) service: Option<Later<Service>>,
 }
 
@@ -429,10 +429,10 @@ pub(crate) struct TestFile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(transform = super::options::options_by_kind)]
 pub(crate) struct Target {
-    /// Which firewall.
+    /// The kind of firewall.
     #[schemars(required, extend("enum" = crate::firewall::Kind::words().collect::<Vec<_>>()))]
     pub(crate) kind: Option<String>,
-    /// Where it stands: on the machine itself (`host`) or between networks (`gateway`).
+    /// Where the firewall is: on the machine itself (`host`) or between networks (`gateway`).
     #[schemars(extend("enum" = ["host", "gateway"], "default" = "host"))]
     pub(crate) placement: Option<String>,
     /// A gateway's interfaces to the protected side.
@@ -444,7 +444,7 @@ pub(crate) struct Target {
     /// Whether it tracks connections, where the kind has a choice.
     #[schemars(extend("enum" = ["stateful", "stateless"], "default" = "stateful"))]
     pub(crate) state: Option<String>,
-    /// Where it is written.
+    /// Where the artifact is written.
     #[schemars(required)]
     pub(crate) output: Option<Output>,
 }
@@ -468,11 +468,11 @@ pub(crate) struct Library {
     pub(crate) reviewed: Option<Date>,
     /// Other libraries that its rules can `use`.
     pub(crate) imports: Option<Later<Vec<Import>>>,
-    /// What its users can say, by name.
+    /// Its parameters, by name.
     pub(crate) parameters: Option<Later<BTreeMap<Name, Parameter>>>,
     /// Tables for expressions, such as host names by region: `tables.NAME[KEY]`.
     pub(crate) tables: Option<Later<BTreeMap<Name, Table>>>,
-    /// What users are told about some arguments.
+    /// Warnings about certain arguments.
     pub(crate) warnings: Option<Later<Vec<Warning>>>,
     /// Address sets by name.
     pub(crate) networks: Option<Later<BTreeMap<Name, Network>>>,
@@ -483,7 +483,7 @@ pub(crate) struct Library {
     pub(crate) rules: Option<Later<Vec<RuleOrUse>>>,
 }
 
-/// What a user of a library can say.
+/// A parameter of a library.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "the parts are decoded by key")]
@@ -494,21 +494,21 @@ pub(crate) struct Parameter {
     /// The values of a `choice`.
     #[schemars(length(min = 1))]
     pub(crate) values: Option<Vec<String>>,
-    /// What holds when it is not given; without it, it must be given. For a network also `none`.
+    /// The value if none is given; without a default, one must be given. For a network also `none`.
     pub(crate) default: Option<Later<Argument>>,
     /// What it is for.
     pub(crate) description: Option<Text>,
 }
 
-/// What users are told about some arguments.
+/// Warnings about certain arguments.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "the parts are decoded by key")]
 pub(crate) struct Warning {
-    /// When they are told.
+    /// When the warning applies.
     #[schemars(required)]
     pub(crate) when: Option<Condition>,
-    /// What they are told.
+    /// The text of the warning.
     #[schemars(required)]
     pub(crate) message: Option<String>,
 }

@@ -18,7 +18,7 @@ pub(super) fn is_name(text: &str, underscore: bool) -> bool {
     first && text.len() <= NAME && text.bytes().all(rest)
 }
 
-/// Tells whether a name is well formed and says why when it is not.
+/// Tells whether a name is well formed, and reports why when it is not.
 pub(super) fn check_name(
     what: &str,
     name: &str,
@@ -40,7 +40,7 @@ pub(super) fn check_name(
         length if length > NAME => {
             format!("the name of a {what} has {length} characters, more than {NAME}")
         }
-        _ => format!("`{}` is not a name for a {what}", shown(name)),
+        _ => format!("`{}` is not a valid name for a {what}", shown(name)),
     };
     let help = match plain_name(name, underscore) {
         Some(plain) => format!("write `{plain}`"),
@@ -50,7 +50,7 @@ pub(super) fn check_name(
     false
 }
 
-/// Spells a name as it would be accepted, if it is near enough.
+/// Returns a name as it would be accepted, if it is near enough.
 fn plain_name(name: &str, underscore: bool) -> Option<String> {
     let dashed =
         |c: char| if c.is_ascii_alphanumeric() || (c == '_' && underscore) { c } else { '-' };
@@ -59,7 +59,7 @@ fn plain_name(name: &str, underscore: bool) -> Option<String> {
     is_name(plain, underscore).then(|| plain.to_owned())
 }
 
-/// Makes what a user wrote fit for a message: one line, not too long, nothing invisible.
+/// Returns what a user wrote, made fit for a message: one line, not too long, nothing invisible.
 pub(super) fn shown(text: &str) -> String {
     let mut shown: String = text
         .chars()
@@ -86,7 +86,7 @@ fn invisible(c: char) -> bool {
 }
 
 /// Returns a text that is safe in every artifact: one line, printable, at most 200 characters, without `"`
-/// and `\`; empty when it is not, and says why.
+/// and `\`; empty when it is not, and the reason is reported.
 pub(super) fn checked(what: &str, text: String, span: Span, diags: &mut Diags) -> String {
     let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
     if text.len() <= TEXT && text.bytes().all(plain) {
@@ -117,7 +117,7 @@ pub(super) fn checked(what: &str, text: String, span: Span, diags: &mut Diags) -
     String::new()
 }
 
-/// Returns a log prefix that every target can write; `None` when it is not, and says why.
+/// Returns a log prefix that every target can write; otherwise `None`, and the reason is reported.
 pub(super) fn log_prefix(text: String, span: Span, diags: &mut Diags) -> Option<String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || " -_.:/".contains(c);
     let message = match text.chars().find(|c| !safe(*c)) {
@@ -130,11 +130,11 @@ pub(super) fn log_prefix(text: String, span: Span, diags: &mut Diags) -> Option<
     None
 }
 
-/// Tells whether a text is a real day in the form YYYY-MM-DD, and says so when it is not.
+/// Tells whether a text is a real date in the form YYYY-MM-DD, and reports it when it is not.
 pub(super) fn check_date(what: &str, text: &str, span: Span, diags: &mut Diags) -> bool {
     let Err(reason) = real_day(text) else { return true };
-    let message = format!("`{what}` is not a day: {reason}");
-    let help = "write a day as YYYY-MM-DD, such as `2027-06-30`";
+    let message = format!("`{what}` is not a date: {reason}");
+    let help = "write a date as YYYY-MM-DD, such as `2027-06-30`";
     diags.push(Diagnostic::new(Code::BadDate, message).at(span, "").help(help));
     false
 }

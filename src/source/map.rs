@@ -1,4 +1,4 @@
-//! The files of a run and places in them.
+//! The files of a run, and places in them.
 
 use std::sync::{Arc, OnceLock};
 

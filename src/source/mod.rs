@@ -1,4 +1,4 @@
-//! Text, and where things stand in it.
+//! Text, and where things are in it.
 //!
 //! Only this room counts bytes, lines and columns. It may not know what the text means.
 

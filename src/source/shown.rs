@@ -1,14 +1,14 @@
-//! How text of others is shown: nothing in it may act on the terminal or the log that it is printed to.
+//! How text from others is shown: nothing in it may act on the terminal or the log that it is printed to.
 
 use std::borrow::Cow;
 
-/// Returns a text as one line in which every character is seen: control characters (line breaks too),
-/// those that show text in another order than it has, and those that show nothing are spelled `\u{1b}`.
+/// Returns a text as one line in which every character is visible: control characters (line breaks too), those
+/// that change the order in which text is displayed, and invisible ones are written as `\u{1b}`.
 pub fn shown(text: &str) -> Cow<'_, str> {
     escaped(text, |c| !is_plain(c), |c, text| text.extend(c.escape_unicode()))
 }
 
-/// Returns lines in which the same is seen, and that no CI server takes for a command of its own.
+/// Returns lines with the same escapes, none of which a CI server takes for a command.
 pub fn shown_lines(text: &str) -> Cow<'_, str> {
     let seen = escaped(
         text,
@@ -21,8 +21,8 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(seen.split_inclusive('\n').map(harmless).collect())
 }
 
-/// Returns a JSON document in which the same is seen; it means what it meant, as only the spelling of
-/// characters in its strings changes.
+/// Returns a JSON document with the same escapes; its meaning stays, as only the spelling of characters in its
+/// strings changes.
 pub fn shown_json(text: &str) -> Cow<'_, str> {
     let seen = escaped(
         text,

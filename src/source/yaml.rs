@@ -1,9 +1,9 @@
-//! YAML: where each value stands, and what of YAML is refused.
+//! YAML: where each value is, and which features of YAML are refused.
 //!
 //! One pass over the parser's events gives the values that serde decodes, the place of each, and every
-//! fault. Refused is what other readers of the same text would take differently, or what would vanish
-//! in silence: tags, anchors, merge keys, empty values, repeated keys, further documents, line breaks
-//! that only some versions of YAML know.
+//! fault. Whatever other readers of the same text would read differently, or what would vanish silently, is
+//! refused: tags, anchors, merge keys, empty values, repeated keys, further documents, line breaks that only
+//! some versions of YAML know.
 
 mod build;
 mod characters;
@@ -26,7 +26,7 @@ pub const MAX_DEPTH: usize = 64;
 /// A file as far as it could be read.
 #[derive(Clone, Debug)]
 pub struct Parsed {
-    /// The values; `None` when the text has no value or is no YAML at all.
+    /// The values; `None` when the text has no value or is not YAML at all.
     ///
     /// A null stands where a value was refused: a fault says why.
     pub value: Option<Value>,
@@ -38,7 +38,7 @@ pub struct Parsed {
 
 /// Reads a text: all faults that can be found in one run, and the values between them.
 ///
-/// Never recurses: nesting is bound by [`MAX_DEPTH`].
+/// Never recurses: nesting is bounded by [`MAX_DEPTH`].
 pub fn parse(file: FileId, text: &Arc<str>) -> Parsed {
     let faults = characters::check(file, text);
     let spans = SpanIndex::new(file, Arc::clone(text));

@@ -1,4 +1,4 @@
-//! What a policy comes to at one target: what the target is planned from, and what is claimed of it.
+//! What a policy means at one target: what the target is planned from, and what is claimed of it.
 
 use crate::firewall::Spec;
 use crate::ir::flow::RuleSet;
@@ -10,17 +10,17 @@ use crate::pass::widen::{Unsayable, Widening};
 use crate::program::Match;
 use crate::proof::Claim;
 
-/// What a policy comes to at one target.
+/// What a policy means at one target.
 #[derive(Clone, Debug)]
 pub struct Intent<'a> {
     spec: &'a Spec,
     /// What the target is planned from.
     pub filter: Filter,
-    /// What rules lose because that kind of firewall cannot look at something.
+    /// Which conditions rules lose because that kind of firewall cannot match them.
     pub lost: Vec<Widening>,
     /// What it cannot do at all: when this is not empty, nothing may be made of the filter.
     pub unsayable: Vec<Unsayable>,
-    /// By what address sets grew so that they fit, where the policy asks for it.
+    /// What address sets grew by so that they fit, where the policy asks for it.
     pub grown: Vec<Grown>,
     unseen: Vec<Vec<Match>>,
 }

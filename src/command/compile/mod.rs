@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 pub struct Inputs<'a> {
     /// The layouts.
     pub templates: &'a Templates,
-    /// The policy file's name, as artifacts name it.
+    /// The name of the policy's file, as artifacts give it.
     pub source: &'a str,
 }
 
@@ -189,7 +189,7 @@ fn prefixes<'a>(sets: impl Iterator<Item = &'a net::IpSet>) -> usize {
     sets.iter().map(|set| set.prefixes().count()).sum()
 }
 
-/// A target's fault, at the rule that it names.
+/// Returns a target's fault as a diagnostic at the rule that it names.
 fn described(policy: &Policy, target: &Target, fault: Fault) -> Diagnostic {
     let message = format!("target `{}`: {}", target.spec.name, fault.message);
     let diagnostic = Diagnostic::new(fault.code, message);
@@ -201,7 +201,7 @@ fn described(policy: &Policy, target: &Target, fault: Fault) -> Diagnostic {
     if fault.help.is_empty() { diagnostic } else { diagnostic.help(fault.help) }
 }
 
-/// Says what the targets do with a rule that has domain names: all of them match addresses only.
+/// Reports what the targets do with a rule that has domain names: all of them match only addresses.
 fn names(policy: &Policy, targets: &[&Target], rule: &NamedRule, diags: &mut Diags) {
     let Some(written) = policy.rules.get(rule.index).filter(|_| !targets.is_empty()) else {
         return;
@@ -210,11 +210,11 @@ fn names(policy: &Policy, targets: &[&Target], rule: &NamedRule, diags: &mut Dia
     let list = listed(targets.iter().map(|target| format!("`{}`", target.spec.name)), ", ");
     let diagnostic = if rule.fallback {
         Diagnostic::new(Code::Fallback, format!("rule `{id}` uses its fallback addresses"))
-            .note(format!("used for {list}, which can match addresses only"))
+            .note(format!("used for {list}, which can match only addresses"))
     } else {
         let message = format!("the domain names of rule `{id}` cannot be enforced by {list}");
         Diagnostic::new(Code::NotExpressible, message)
-            .help("give the rule a `fallback:`, or choose addresses instead of names")
+            .help("give the rule a `fallback:`, or use addresses instead of names")
     };
     let domains = listed(rule.domains.iter().cloned(), ", ");
     diags.push(at_use(diagnostic.at(written.to.span(), domains), written.used_at));

@@ -1,8 +1,8 @@
-//! What the proof of an artifact says, for people.
+//! The result of an artifact's proof, for people.
 
 use super::Intent;
 use crate::command::phrases::{at_use, line, unproven};
-use crate::diag::{Code, Diagnostic, Diags};
+use crate::diag::{Code, Diagnostic, Diags, counted};
 use crate::firewall::{Fault, File, ReadError};
 use crate::ir::flow::RuleSet;
 use crate::ir::{Origin, Packet, Verdict, decide};
@@ -26,12 +26,12 @@ pub(super) fn proven(
     let spec = &target.spec;
     let failed = |message: String| {
         Diagnostic::new(Code::NotProven, message).at(target.name, "this target").help(
-            "nothing was written; unless a template of your own did this, it is a bug: please report it",
+            "nothing was written; unless a template of your own caused this, it is a bug: please report it",
         )
     };
     let program = program.map_err(|error| {
         let file = files.get(error.place.file).map_or("", |file| &file.path);
-        let message = format!("`{}` was not understood when read back", spec.name);
+        let message = format!("`{}` was not understood when it was read back", spec.name);
         Box::new(failed(message).note(format!("{file}:{}: {}", error.place.line, error.reason)))
     })?;
     let done = |(verdict, place): (Verdict, Option<Place>)| {
@@ -40,7 +40,7 @@ pub(super) fn proven(
         format!("the artifact: {verdict}, by {}", line.as_deref().unwrap_or("no rule"))
     };
     let differs = |packet: &Packet| {
-        format!("a packet that differs: {packet}, at {}", spec.placement.way(packet))
+        format!("a packet that shows it: {packet}, at {}", spec.placement.way(packet))
     };
     match phase("prove", || prover.prove_claim(claim, &program)) {
         Ok(proof) => Ok((program, proof)),
@@ -63,9 +63,9 @@ pub(super) fn proven(
     }
 }
 
-/// Says what a target's rules lose because that kind of firewall cannot look at something, with a packet
-/// that gets in; silent about rules whose packets others allow anyway. `beyond` is a packet that gets in by
-/// whichever rule.
+/// Reports which conditions a target's rules lose because that kind of firewall cannot match them, with a
+/// packet that gets in; rules whose packets others allow anyway are not mentioned. `beyond` is a packet that
+/// gets in by whichever rule.
 pub(super) fn wider(
     policy: &Policy,
     rules: &RuleSet,
@@ -89,7 +89,8 @@ pub(super) fn wider(
         let more = list.len() - vain.len() - shown.len();
         let names: Vec<_> = shown.iter().filter_map(|one| one.origins.first()).collect();
         let names: Vec<_> = names.into_iter().map(Origin::to_string).collect();
-        let more = if more == 0 { String::new() } else { format!(", and {more} rules more") };
+        let more =
+            if more == 0 { String::new() } else { format!(", and {}", counted(more, "more rule")) };
         let names = names.join(", ") + &more;
         let message = format!("target `{}` is wider than the policy: {names}", spec.name);
         let mut diagnostic = Diagnostic::new(Code::Wider, message);
@@ -97,7 +98,7 @@ pub(super) fn wider(
         for rule in origins.filter_map(|index| policy.rules.get(index)) {
             diagnostic = at_use(diagnostic.at(rule.id.span, "this rule"), rule.used_at);
         }
-        let label = format!("{} cannot look at {}", spec.kind.word(), lost.join(" and "));
+        let label = format!("{} cannot match {}", spec.kind.word(), lost.join(" and "));
         diags.push(diagnostic.at(target.name, label).note(example(packet)));
         said = true;
     }
@@ -109,15 +110,15 @@ pub(super) fn wider(
 }
 
 fn example(packet: &Packet) -> String {
-    format!("it lets in, for example, {packet}")
+    format!("for example, it lets in {packet}")
 }
 
-/// The most rules that are asked, in one group, whether a packet gets in by them.
+/// The most rules of a group that are searched for a packet that gets in.
 const ASKED: usize = 64;
 /// The most rules that are pointed at; the rest are counted.
 const SHOWN: usize = 3;
 
-/// The rules that lose the same together, in the order of the first of each.
+/// Returns the rules grouped by what they lose, in the order of the first of each group.
 fn by_loss(report: &[Widening]) -> Vec<(&[&'static str], Vec<&Widening>)> {
     let mut groups: Vec<(&[&str], Vec<&Widening>)> = Vec::new();
     for one in report {
@@ -129,13 +130,13 @@ fn by_loss(report: &[Widening]) -> Vec<(&[&'static str], Vec<&Widening>)> {
     groups
 }
 
-/// Says by which addresses a rule grew so that its prefixes fit: every one.
+/// Reports every address by which a rule grew so that its prefixes fit.
 pub(super) fn grown(policy: &Policy, target: &Target, grown: &Grown) -> Diagnostic {
     let name = grown.origin.as_ref().map_or_else(String::new, Origin::to_string);
     let prefixes: Vec<_> = grown.extra.prefixes().collect();
     let most = target.spec.kind.max_entries().unwrap_or_default();
     let message = format!(
-        "target `{}` is wider than the policy: `{name}` lets in {} more, as `widen` asks",
+        "target `{}` is wider than the policy: `{name}` lets in {} more, because of `widen`",
         target.spec.name,
         addresses(&prefixes)
     );
@@ -145,30 +146,30 @@ pub(super) fn grown(policy: &Policy, target: &Target, grown: &Grown) -> Diagnost
         diagnostic = at_use(diagnostic.at(rule.id.span, "this rule"), rule.used_at);
     }
     let family = grown.family;
-    let label = format!("its {} prefixes of {family} become {most} or fewer", grown.needs);
+    let label = format!("its {} {family} prefixes become {most} or fewer", grown.needs);
     let list: Vec<_> = prefixes.iter().map(ToString::to_string).collect();
     diagnostic.at(target.name, label).note(format!(
-        "{} more blocks of {family}: {}",
+        "{} more {family} blocks: {}",
         list.len(),
         list.join(" ")
     ))
 }
 
-/// How many addresses prefixes of one family have.
+/// Returns how many addresses prefixes of one family have.
 fn addresses(prefixes: &[IpNet]) -> String {
     let size = |net: &IpNet| 1u128.checked_shl((net.max_prefix_len() - net.prefix_len()).into());
     let sum = prefixes.iter().try_fold(0u128, |sum, net| sum.checked_add(size(net)?));
     sum.map_or_else(|| "2^128 addresses".to_owned(), |sum| format!("{sum} addresses"))
 }
 
-/// Says that a rule refuses by something that the kind of firewall cannot look at.
+/// Reports that a rule refuses by something that the kind of firewall cannot match.
 pub(super) fn unsayable(target: &Target, unsayable: &Unsayable) -> Fault {
     let kind = target.spec.kind.word();
     Fault {
         code: Code::NotExpressible,
-        message: format!("{kind} cannot refuse by {}", unsayable.lost.join(" and ")),
+        message: format!("{kind} cannot match {}, so it cannot refuse packets by that", unsayable.lost.join(" and ")),
         origin: unsayable.origin.clone(),
-        help: "without that the rule would refuse more than the policy: leave it to another target"
+        help: "without that condition the rule would refuse more than the policy: leave it to another target"
             .to_owned(),
     }
 }

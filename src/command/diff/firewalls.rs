@@ -1,11 +1,11 @@
-//! Two firewalls at one place: artifacts, or what machines list.
+//! Two firewalls in the place of one target: artifacts, or live listings.
 
 use crate::analysis::{self, Names};
 use crate::command::verify::{BOXES, Done, done, groups, way};
 use crate::firewall::{Listing, Spec};
 use crate::proof::{self, Differs, OverBudget};
 
-/// Packets that one firewall decides otherwise than another.
+/// Packets that two firewalls decide differently.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct FirewallChange {
     /// How the new one differs from the old one.
@@ -24,7 +24,7 @@ pub struct FirewallChange {
     pub is: Vec<Done>,
 }
 
-/// Compares two firewalls at the place of a target.
+/// Compares two firewalls in the place of a target.
 ///
 /// # Errors
 /// When that is too large to be decided.
@@ -52,10 +52,10 @@ pub(super) fn heading(differs: Differs) -> &'static str {
     match differs {
         Differs::Opens => "newly let through",
         Differs::Shuts => "no longer let through",
-        Differs::MayOpen => "perhaps newly let through",
-        Differs::MayShut => "perhaps no longer let through",
-        Differs::Tracks => "tracked, or not tracked any more",
-        Differs::Answers => "answered in another way",
+        Differs::MayOpen => "possibly newly let through",
+        Differs::MayShut => "possibly no longer let through",
+        Differs::Tracks => "connection tracking changed",
+        Differs::Answers => "answered differently",
     }
 }
 
@@ -74,7 +74,7 @@ impl FirewallChange {
             for done in list {
                 let by = match &done.line {
                     Some(line) => format!("{}:{}: {}", line.file, line.line, line.text),
-                    None => "no line".to_owned(),
+                    None => "no rule".to_owned(),
                 };
                 text += &format!("    {word}: {}, by {by}\n", done.verdict);
             }

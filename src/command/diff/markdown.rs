@@ -7,17 +7,17 @@ use crate::analysis::Kind;
 const ROOM: usize = 60_000;
 
 impl Diff {
-    /// Writes it as Markdown, what is long folded away, in less than 65,000 characters. `title` is what was
+    /// Returns it as Markdown of less than 65,000 characters, with long parts folded away. `title` says what was
     /// compared.
     pub fn markdown(&self, title: &str) -> String {
         let count = |kind| self.changes.iter().filter(|line| line.kind == kind).count();
         let mut text = format!("### {}\n\n", plain(title));
         text += &match (count(Kind::Allowed), count(Kind::Refused), count(Kind::Answered)) {
-            (0, 0, 0) => "**No traffic is decided otherwise.**\n".to_owned(),
+            (0, 0, 0) => "**No change in what is allowed.**\n".to_owned(),
             (allowed, refused, answered) => {
                 let more = if self.more { ", and more than are listed" } else { "" };
                 format!(
-                    "**{allowed} newly allowed, {refused} no longer allowed, {answered} refused in another way{more}**\n"
+                    "**{allowed} newly allowed, {refused} no longer allowed, {answered} refused differently{more}**\n"
                 )
             }
         };
@@ -34,10 +34,10 @@ impl Diff {
                 let compiler = match target.compiler.as_deref() {
                     None => "",
                     Some([]) => {
-                        "; the committed text was of another version or edited, with the same meaning"
+                        "; the committed file came from another version or was edited, with the same meaning"
                     }
                     Some(_) => {
-                        "; **the committed text was of another version or edited, and meant something else**"
+                        "; **the committed file came from another version or was edited, and meant something else**"
                     }
                 };
                 format!("| {} | {}{compiler} |\n", cell(&target.target), target.text.text())
@@ -49,7 +49,7 @@ impl Diff {
     }
 
     fn table(&self, room: usize) -> String {
-        let head = "\n| | way | from | to | service | cause |\n|---|---|---|---|---|---|\n";
+        let head = "\n| | direction | from | to | service | cause |\n|---|---|---|---|---|---|\n";
         let row = |line: &Line| {
             let Line { direction, from, to, service, .. } = line;
             let (from, to, service) = (cell(from), cell(to), cell(service));
@@ -66,7 +66,7 @@ impl Diff {
             format!("- {} {packet}<br>was: {}<br>is: {}\n", line.direction, plain(&was), plain(&is))
         };
         folded(
-            "A packet of each, and the rules",
+            "An example packet for each, and the rules",
             &fitting(self.changes.iter().map(entry), room / 3),
         )
     }

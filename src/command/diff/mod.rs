@@ -1,4 +1,4 @@
-//! What a change of a policy opens and closes, and what it does to the artifacts.
+//! What a change to a policy opens and closes, and what it does to the artifacts.
 
 mod firewalls;
 mod markdown;
@@ -36,26 +36,26 @@ pub struct Side<'a> {
 /// Everything that a change does.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Diff {
-    /// Traffic that is decided otherwise.
+    /// Traffic that is decided differently.
     pub changes: Vec<Line>,
-    /// Whether there is more than is listed.
+    /// Whether there is more than what is listed.
     pub more: bool,
-    /// Whether the replies that stateless firewalls let through change although no flow is decided otherwise.
+    /// Whether the replies that stateless firewalls let through change although no flow is decided differently.
     pub replies: bool,
-    /// What becomes of each target; nothing where one of the two does not compile.
+    /// What happens to each target; empty where one of the two policies does not compile.
     pub targets: Vec<TargetChange>,
 }
 
-/// What happens to some traffic, as a heading.
+/// Returns what happens to some traffic, as a heading.
 fn heading(kind: Kind) -> &'static str {
     match kind {
         Kind::Allowed => "newly allowed",
         Kind::Refused => "no longer allowed",
-        Kind::Answered => "refused in another way",
+        Kind::Answered => "refused differently",
     }
 }
 
-/// Why, in a word.
+/// Returns the cause, in a word.
 fn cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Policy => "policy",
@@ -64,7 +64,7 @@ fn cause(cause: Cause) -> &'static str {
 }
 
 impl Decided {
-    /// Says it: ``allow, by rule `crm` (policy.yaml:40)``.
+    /// Returns it in words: ``allow, by rule `crm` (policy.yaml:40)``.
     fn text(&self, way: Direction) -> String {
         let by = match (&self.rule, &self.place) {
             (None, _) => format!("the {way} default"),
@@ -76,27 +76,27 @@ impl Decided {
 }
 
 impl Text {
-    /// Says it in a sentence.
+    /// Returns it in a sentence.
     fn text(self) -> &'static str {
         match self {
             Text::Added => "new target",
             Text::Removed => "removed target",
             Text::Same => "unchanged",
             Text::WithMeaning => "changes with the policy's meaning",
-            Text::TextOnly => "the text changes, what it means does not",
+            Text::TextOnly => "the text changes, its meaning does not",
             Text::Meaning => {
-                "means something else although the policy means the same: other options"
+                "its meaning changes although the policy's does not: its options changed"
             }
-            Text::Place => "stands elsewhere or tracks connections otherwise: all of it changes",
-            Text::Unknown => "the text changes, and could not be compared",
+            Text::Place => "its placement or connection tracking changes, and so does all of it",
+            Text::Unknown => "the text changes; its meaning could not be compared",
         }
     }
 }
 
-/// Traffic that is decided otherwise.
+/// Traffic that is decided differently.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Line {
-    /// What becomes of it.
+    /// What happens to it.
     pub kind: Kind,
     /// Why.
     pub cause: Cause,
@@ -130,21 +130,21 @@ pub struct Decided {
     pub span: Option<Span>,
 }
 
-/// What becomes of a target.
+/// What happens to a target.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct TargetChange {
     /// The target's name.
     pub target: String,
-    /// What becomes of its text.
+    /// What happens to its text.
     pub text: Text,
-    /// Ways in which its firewall does something else although no flow is decided otherwise.
+    /// Ways in which its firewall behaves differently although no flow is decided differently.
     pub differences: Vec<TargetLine>,
-    /// Where the committed text is not what today's compiler makes of the old policy, another version or an
-    /// edit by hand being the cause: ways in which today's does something else.
+    /// Where the committed text is not what this compiler makes of the old policy, because it came from another
+    /// version or was edited by hand: ways in which this compiler's text behaves differently.
     pub compiler: Option<Vec<TargetLine>>,
 }
 
-/// What becomes of a target's text.
+/// What happens to a target's text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Text {
@@ -158,15 +158,15 @@ pub enum Text {
     WithMeaning,
     /// It changes, and means what it meant.
     TextOnly,
-    /// It changes and means something else though the policy means the same: the target has other options.
+    /// Its meaning changes although the policy's does not: the target has other options.
     Meaning,
-    /// Its firewall stands elsewhere, or tracks connections where it did not, or the reverse.
+    /// Its firewall is placed elsewhere, or tracks connections where it did not, or the reverse.
     Place,
     /// It changes, and one of the two could not be read.
     Unknown,
 }
 
-/// What a firewall does otherwise.
+/// What a firewall does differently.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct TargetLine {
     /// How.
@@ -190,7 +190,7 @@ impl Diff {
     }
 }
 
-/// Compares two policies; `None` when that is too large to be decided. `sources` are the texts of both.
+/// Compares two policies; `None` when they are too large for that. `sources` are the texts of both.
 pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names, sources: &SourceMap) -> Option<Diff> {
     // The new policy with the old feeds tells what is the policy's doing.
     let (was, is) = (old.session.resolved, new.session.resolved);
@@ -211,7 +211,7 @@ pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names, sources: &SourceMap) 
 }
 
 impl Line {
-    /// Says it as a note on the rule that decides now, or that did; `policy` is where there is none.
+    /// Returns it as a note on the rule that decides now, or that did; on `policy` where there is none.
     pub fn diagnostic(&self, policy: Span) -> Diagnostic {
         let Line { direction, from, to, service, .. } = self;
         let what = heading(self.kind);

@@ -4,7 +4,7 @@ use super::{Diff, Line, TargetChange, TargetLine, Text, cause, firewalls, headin
 use crate::analysis::Kind;
 
 impl Diff {
-    /// Writes it for a terminal.
+    /// Returns it for a terminal.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for kind in [Kind::Allowed, Kind::Refused, Kind::Answered] {
@@ -21,7 +21,7 @@ impl Diff {
             text += "the replies that stateless firewalls let through change\n";
         }
         if text.is_empty() {
-            text += "no traffic is decided otherwise\n";
+            text += "no change in what is allowed\n";
         }
         let changed: Vec<_> = self.targets.iter().filter(|target| target.changes()).collect();
         if !changed.is_empty() {
@@ -45,7 +45,7 @@ impl Line {
 }
 
 impl TargetChange {
-    /// Tells whether anything becomes of the target.
+    /// Tells whether anything happens to the target.
     pub(super) fn changes(&self) -> bool {
         self.text != Text::Same || self.compiler.is_some()
     }
@@ -54,10 +54,10 @@ impl TargetChange {
         let mut text = format!("  {}: {}\n", self.target, self.text.text());
         self.differences.iter().for_each(|one| text += &one.lines());
         if let Some(differences) = &self.compiler {
-            text += "    the committed text is not what this compiler makes of the old policy: another version, or an edit\n";
+            text += "    the committed file is not what this compiler makes of the old policy: it came from another version, or was edited\n";
             differences.iter().for_each(|one| text += &one.lines());
             if differences.is_empty() {
-                text += "    what it means is the same\n";
+                text += "    its meaning is the same\n";
             }
         }
         text

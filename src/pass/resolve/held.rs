@@ -11,7 +11,7 @@ pub(crate) const MOST_BYTES: usize = 256 << 20;
 pub(super) struct Held(usize);
 
 impl Held {
-    /// Adds a set; `None`, and said once, when it is one too many.
+    /// Adds a set; `None`, and reported once, when it is one too many.
     pub(super) fn keep<T>(
         &mut self,
         set: T,
@@ -28,7 +28,7 @@ impl Held {
             let most = MOST_BYTES >> 20;
             let message = format!("the sets of this policy need more than {most} MiB");
             let help = "names that are made of each other, each with most of the other's addresses or \
-                        ports, add up: make them of smaller sets";
+                        ports, add up: build them from smaller sets";
             diags.push(Diagnostic::new(Code::Limit, message).at(span, "with this set").help(help));
         }
         None

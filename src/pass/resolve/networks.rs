@@ -1,4 +1,4 @@
-//! Address sets: each name is resolved once, and its faults are said once.
+//! Address sets: each name is resolved once, and its faults are reported once.
 
 use super::held::Held;
 use super::order::{circle, groups};
@@ -41,7 +41,7 @@ impl Peers {
 pub(super) struct Networks<'a> {
     policy: &'a Policy,
     feeds: &'a Feeds,
-    /// What is resolved; `None` for what has a fault, which was said.
+    /// What is resolved; `None` for what has a fault, which was reported.
     known: FxHashMap<&'a str, Option<Peers>>,
     held: Held,
 }
@@ -65,7 +65,7 @@ impl<'a> Networks<'a> {
         if peers.domains.is_empty() {
             return Some(peers.set);
         }
-        let message = "domain names can only be a destination";
+        let message = "domain names can be used only as a destination";
         diags.push(
             Diagnostic::new(Code::NotExpressible, message)
                 .at(expr.span(), "has domain names")
@@ -90,18 +90,18 @@ impl<'a> Networks<'a> {
                 let except = self.peers(except, diags);
                 let (include, except) = (include?, except?);
                 if !except.domains.is_empty() {
-                    let message = "domain names cannot be taken out of a set of addresses";
+                    let message = "domain names cannot be excluded from a set of addresses";
                     let diagnostic = Diagnostic::new(Code::NotExpressible, message);
                     diags.push(diagnostic.at(*span, "`except` has domain names"));
                     return None;
                 }
                 let set = include.set.difference(&except.set);
-                let why = "`except` takes away all that `include` gives";
+                let why = "`except` removes everything that `include` gives";
                 let peers = not_empty(Peers { set, ..include }, *span, why, diags)?;
                 self.keep(peers, *span, diags)
             }
             NetworkExpr::File { set, span } => {
-                not_empty(set.clone().into(), *span, "the file has no prefix", diags)
+                not_empty(set.clone().into(), *span, "the file has no prefixes", diags)
             }
             NetworkExpr::Feed { selector } => self.feed(selector, diags),
             NetworkExpr::Domains { names, fallback, .. } => {
@@ -189,7 +189,8 @@ impl<'a> Networks<'a> {
 
 fn not_empty(peers: Peers, span: Span, why: &str, diags: &mut Diags) -> Option<Peers> {
     if peers.set.is_empty() && peers.domains.is_empty() {
-        let diagnostic = Diagnostic::new(Code::EmptySet, "this set has no address").at(span, why);
+        let diagnostic =
+            Diagnostic::new(Code::EmptySet, "this set of addresses is empty").at(span, why);
         diags.push(
             diagnostic.help("a rule with an empty set matches nothing; correct or remove it"),
         );

@@ -1,4 +1,4 @@
-//! In which order names are resolved: what a name is made of before the name itself.
+//! The order in which names are resolved: whatever a name is made of comes before the name itself.
 
 use crate::policy::ast::Spanned;
 use rustc_hash::{FxHashMap, FxHashSet};

@@ -91,7 +91,7 @@ impl Parts {
 /// The services of a policy, resolved on demand.
 pub(super) struct Services<'a> {
     policy: &'a Policy,
-    /// What is resolved; `None` for what has a fault, which was said.
+    /// What is resolved; `None` for what has a fault, which was reported.
     known: BTreeMap<&'a str, Option<Parts>>,
     held: Held,
 }
@@ -120,7 +120,7 @@ impl<'a> Services<'a> {
             diags.push(
                 Diagnostic::new(Code::SourcePorts, message)
                     .at(rule.source_ports.span, "source ports")
-                    .at(rule.service.span(), "has other protocols than TCP, UDP and SCTP")
+                    .at(rule.service.span(), "has protocols other than TCP, UDP and SCTP")
                     .help("give the ports a rule of their own"),
             );
             return None;
@@ -142,7 +142,7 @@ impl<'a> Services<'a> {
         self.add(expr, &mut parts, diags).then_some(parts)
     }
 
-    /// Adds what an expression stands for; false when a fault has been said.
+    /// Adds what an expression stands for; false when a fault was reported.
     fn add(&mut self, expr: &ServiceExpr, parts: &mut Parts, diags: &mut Diags) -> bool {
         match expr {
             ServiceExpr::Any(_) => parts.any = true,

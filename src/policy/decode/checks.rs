@@ -1,4 +1,4 @@
-//! How findings are taken, and which are meant.
+//! The levels of findings, and findings that a rule suppresses.
 
 use super::{Context, choose, items, table};
 use crate::diag::{Code, Diagnostic, Diags, Severity, suggestion};
@@ -32,14 +32,14 @@ pub(in crate::policy) fn checks(
     levels
 }
 
-/// Finds the code of a finding: of what is not an error by itself.
+/// Returns the code of a finding: of anything that is not always an error.
 fn code(name: &str, span: Span, diags: &mut Diags) -> Option<Code> {
     let open = || Code::ALL.iter().filter(|code| code.severity() != Severity::Error);
     let found = open().copied().find(|code| code.as_str() == name);
     if found.is_none() {
         let message = match Code::ALL.iter().any(|code| code.as_str() == name) {
-            true => format!("`{name}` is an error by itself: it has no level"),
-            false => format!("no finding is called `{}`", super::shown(name)),
+            true => format!("`{name}` is always an error: its level cannot be changed"),
+            false => format!("unknown finding `{}`", super::shown(name)),
         };
         let diagnostic = Diagnostic::new(Code::UnknownValue, message).at(span, "");
         let help = suggestion(name, open().map(|code| code.as_str()));
@@ -48,7 +48,7 @@ fn code(name: &str, span: Span, diags: &mut Diags) -> Option<Code> {
     found
 }
 
-/// Reads which findings of a rule are meant.
+/// Reads which findings a rule suppresses.
 pub(super) fn ignored(node: Node<'_>, diags: &mut Diags) -> Vec<Ignored> {
     let mut list = Vec::new();
     for item in items(node, "ignore", diags) {
@@ -59,9 +59,9 @@ pub(super) fn ignored(node: Node<'_>, diags: &mut Diags) -> Vec<Ignored> {
         let reason =
             raw.reason.map(|text| checked("reason", text.0, item.span_of("reason"), diags));
         if reason.as_deref().is_some_and(|reason| reason.trim().is_empty()) {
-            let message = "`reason` says nothing";
+            let message = "`reason` is empty";
             let diagnostic = Diagnostic::new(Code::EmptyValue, message);
-            diags.push(diagnostic.at(item.span_of("reason"), "why is it meant?"));
+            diags.push(diagnostic.at(item.span_of("reason"), "why is the finding intended?"));
         }
         if let (true, Some(value), Some(reason)) = (whole, code, reason) {
             list.push(Ignored { code: Spanned { value, span }, reason });

@@ -1,4 +1,4 @@
-//! What a policy must do: tests of single packets, and invariants over all of them.
+//! What a policy must do: tests of single packets, and invariants for all of them.
 
 use super::rule::DIRECTIONS;
 use super::{ACTIONS, Context, choose, items, network, service};
@@ -51,7 +51,7 @@ fn invariant(node: Node<'_>, context: &mut Context<'_>) -> Option<Invariant> {
         raw.comment.map(|text| checked("comment", text.0, node.span_of("comment"), context.diags));
     let said: Vec<_> = KINDS.iter().filter(|(key, _)| node.has(key)).collect();
     let [(key, kind)] = said.as_slice() else {
-        let message = "an invariant is one of `never`, `always` and `only`";
+        let message = "an invariant has exactly one of `never`, `always` and `only`";
         let diagnostic = Diagnostic::new(Code::MissingKey, message).at(node.span(), "");
         context.diags.push(diagnostic.help("write each as an item of its own"));
         return None;
@@ -79,7 +79,7 @@ fn invariant(node: Node<'_>, context: &mut Context<'_>) -> Option<Invariant> {
     })
 }
 
-/// Some addresses without others; any where nothing is said.
+/// Reads some addresses without others; `any` where there are none.
 fn side(node: Node<'_>, key: &str, except: &str, context: &mut Context<'_>) -> Option<NetworkExpr> {
     let read = |node: Option<Node<'_>>, context: &mut Context<'_>| match node {
         Some(node) => network(node, context).map(Some),

@@ -12,7 +12,7 @@ use crate::policy::text::{is_name, shown};
 use crate::source::Span;
 use serde_yaml::Value;
 
-/// The keys that a network's map can have, for messages about maps that are none of the kinds.
+/// The keys that a network's map can have, for messages about maps of no known kind.
 const KEYS: &[&str] = &[
     "include",
     "except",
@@ -25,7 +25,7 @@ const KEYS: &[&str] = &[
     "fallback",
 ];
 
-/// Reads a set of addresses; `None` when a fault has been said.
+/// Reads a set of addresses; `None` when a fault was reported.
 pub(in crate::policy) fn network(node: Node<'_>, context: &mut Context<'_>) -> Option<NetworkExpr> {
     match node.value {
         Value::Null => None,
@@ -102,7 +102,7 @@ fn map(node: Node<'_>, context: &mut Context<'_>) -> Option<NetworkExpr> {
         }
         if node.value.as_mapping().is_some_and(|map| map.is_empty()) {
             let message = "an empty map is not a network";
-            let help = "write `any` if everything is meant";
+            let help = "write `any` if you mean everything";
             let diagnostic = Diagnostic::new(Code::WrongType, message).at(node.span(), "");
             context.diags.push(diagnostic.help(help));
         }
@@ -195,7 +195,7 @@ fn check_domain(name: &str, span: Span, diags: &mut Diags) -> bool {
     false
 }
 
-/// Holds a domain name against RFC 1123 2.1 and RFC 1035 2.3.4, with `_` and one `*` in the first label.
+/// Checks a domain name against RFC 1123 2.1 and RFC 1035 2.3.4, with `_` and one `*` in the first label.
 fn domain(name: &str) -> Result<(), &'static str> {
     if name.contains("://") || name.contains('/') {
         return Err("write only the host name, without scheme and path");
@@ -211,20 +211,20 @@ fn domain(name: &str) -> Result<(), &'static str> {
     }
     let labels: Vec<_> = name.split('.').collect();
     if labels.iter().any(|label| label.is_empty() || label.len() > 63) {
-        return Err("each part between dots has 1 to 63 characters");
+        return Err("each label must have 1 to 63 characters");
     }
     let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_' || b == b'*';
     if !name.bytes().all(|b| letter(b) || b == b'.') {
-        return Err("only letters, digits, `-` and `.` are in a name");
+        return Err("only letters, digits, `-` and `.` are allowed");
     }
     if labels.iter().any(|label| label.starts_with('-') || label.ends_with('-')) {
-        return Err("a part between dots does not begin or end with `-`");
+        return Err("a label cannot begin or end with `-`");
     }
     if name.matches('*').count() > 1 || labels.iter().skip(1).any(|label| label.contains('*')) {
-        return Err("one `*` may stand in the first part");
+        return Err("only one `*` is allowed, in the first label");
     }
     if labels.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit() || b == b'*')) {
-        return Err("it ends like an address; write addresses without `domains`");
+        return Err("it looks like an address; write addresses without `domains`");
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) fn other_kinds_options(node: Node<'_>, kind: &Kind, diags: &mut Diags
         let owners = crate::diag::listed(owners.iter().map(|word| (*word).to_owned()), " and ");
         let message = format!("`{key}` is an option of {owners}, not of {}", kind.word());
         let diagnostic = Diagnostic::new(Code::OtherKindsOption, message).at(node.key_of(key), "");
-        diags.push(diagnostic.at(node.span_of("kind"), "the kind is said here"));
+        diags.push(diagnostic.at(node.span_of("kind"), "the kind is set here"));
     }
 }
 
@@ -114,7 +114,7 @@ fn number(
     let number = node.value.as_u64().and_then(|number| u16::try_from(number).ok());
     let number = number.filter(|number| (low..=high).contains(number));
     if number.is_none() {
-        let message = format!("`{key}` is from {low} to {high}");
+        let message = format!("`{key}` must be from {low} to {high}");
         diags.push(Diagnostic::new(Code::UnknownValue, message).at(node.span(), ""));
     }
     number.map(Setting::Number)
@@ -141,7 +141,7 @@ fn name(node: Node<'_>, key: &str, most: usize, diags: &mut Diags) -> Option<Str
     if text.len() > most || !text.bytes().all(safe) || !ends(bytes.first()) || !ends(bytes.last()) {
         let message = format!("`{}` is not accepted as a name", shown(text));
         let help = format!(
-            "write up to {most} letters, digits and `_.-`; the first and the last are a letter or digit"
+            "write up to {most} letters, digits and `_.-`, beginning and ending with a letter or digit"
         );
         diags.push(Diagnostic::new(Code::UnknownValue, message).at(node.span(), "").help(help));
         return None;
@@ -149,7 +149,7 @@ fn name(node: Node<'_>, key: &str, most: usize, diags: &mut Diags) -> Option<Str
     Some(text.to_owned())
 }
 
-/// Tells whether an option goes with the others that are written, and says where it does not.
+/// Tells whether an option goes with the others that are written, and reports where it does not.
 fn holds(node: Node<'_>, option: &OptionSpec, tie: &Tie, diags: &mut Diags) -> bool {
     let (code, why, help) = match tie {
         Tie::Needs { key, .. } if is_used(node, key) => return true,

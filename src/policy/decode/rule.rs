@@ -11,7 +11,7 @@ use crate::policy::text::{check_date, check_name, checked, log_prefix, rate_limi
 use crate::source::Span;
 use serde_yaml::Value;
 
-/// What a rule has when it does not say.
+/// What a rule has by default.
 pub(in crate::policy) struct Fallback {
     /// The policy's ephemeral ports, for outbound flows.
     pub(in crate::policy) ephemeral: PortSet,
@@ -20,7 +20,7 @@ pub(in crate::policy) struct Fallback {
 }
 
 impl Fallback {
-    /// Nobody knows what systems remote clients run: inbound flows come from 1024-65535.
+    /// Nobody knows which systems remote clients run, so inbound flows come from 1024-65535.
     fn ephemeral(&self, direction: Direction) -> PortSet {
         match direction {
             Direction::Inbound => PortSet::range(1024, u16::MAX),
@@ -29,7 +29,7 @@ impl Fallback {
     }
 }
 
-/// Reads a rule; `id` makes the rule's id of the one that is written.
+/// Reads a rule; `id` returns the rule's id for the one that is written.
 pub(in crate::policy) fn rule(
     node: Node<'_>,
     mut raw: raw::Rule,

@@ -16,7 +16,7 @@ pub(in crate::policy) const RESERVED: &[&str] =
 /// What is wrong with a service and what to write.
 type Fault = (String, Option<String>);
 
-/// Reads a set of services; `None` when a fault has been said.
+/// Reads a set of services; `None` when a fault was reported.
 pub(in crate::policy) fn service(node: Node<'_>, context: &mut Context<'_>) -> Option<ServiceExpr> {
     match node.value {
         Value::Null => None,
@@ -96,13 +96,13 @@ pub(super) fn ports(head: &str, text: &str) -> Result<PortSet, Fault> {
     let prefix = if head.is_empty() { String::new() } else { format!("{head}/") };
     if text.contains(',') {
         let list: Vec<_> = text.split(',').map(|p| format!("{prefix}{}", p.trim())).collect();
-        let message = format!("`{prefix}{}` is several services in one", shown(text));
+        let message = format!("`{prefix}{}` lists several services in one", shown(text));
         return Err((message, Some(format!("write a list: `[{}]`", shown(&list.join(", "))))));
     }
     let Some((low, high)) = text.split_once('-').or_else(|| text.split_once(':')) else {
         return match port(text)? {
             0 => Err((
-                "port 0 is reserved and no packet should carry it".to_owned(),
+                "port 0 is reserved and should never be used".to_owned(),
                 Some(format!("write `{prefix}any` for every port")),
             )),
             port => Ok(PortSet::one(port)),
@@ -114,7 +114,7 @@ pub(super) fn ports(head: &str, text: &str) -> Result<PortSet, Fault> {
         return Err((message, Some(format!("write `{prefix}{low}-{high}`"))));
     }
     if low > high {
-        let message = format!("the range {low}-{high} is upside down");
+        let message = format!("the range {low}-{high} is reversed");
         return Err((message, Some(format!("write `{prefix}{high}-{low}`"))));
     }
     Ok(PortSet::range(low, high))
@@ -124,7 +124,7 @@ fn port(text: &str) -> Result<u16, Fault> {
     match number(text, u64::from(u16::MAX)) {
         Number::Good(port) => Ok(u16::try_from(port).unwrap_or(u16::MAX)),
         Number::TooLarge => Err((
-            format!("port {} is more than 65535", shown(text)),
+            format!("port {} is greater than 65535", shown(text)),
             Some("ports are 1-65535".into()),
         )),
         Number::None => {
@@ -177,7 +177,7 @@ fn icmp_words(family: Family, text: &str) -> Result<PortSet, Fault> {
 fn octet(text: &str, what: &str, help: impl Fn() -> Option<String>) -> Result<u8, Fault> {
     match number(text, 255) {
         Number::Good(value) => Ok(u8::try_from(value).unwrap_or(u8::MAX)),
-        Number::TooLarge => Err((format!("{what} {} is more than 255", shown(text)), None)),
+        Number::TooLarge => Err((format!("{what} {} is greater than 255", shown(text)), None)),
         Number::None => Err((format!("`{}` is not an {what}", shown(text)), help())),
     }
 }
@@ -185,7 +185,7 @@ fn octet(text: &str, what: &str, help: impl Fn() -> Option<String>) -> Result<u8
 fn protocol_number(text: &str) -> Result<u8, Fault> {
     if text == "any" {
         return Err((
-            "`protocol/any` is every protocol".to_owned(),
+            "`protocol/any` means every protocol".to_owned(),
             Some("write `any`".to_owned()),
         ));
     }
@@ -207,7 +207,7 @@ pub(super) fn source_ports(node: Node<'_>, diags: &mut Diags) -> Option<PortSet>
             if items.is_empty() {
                 let message = "`source-ports` is an empty list";
                 let diagnostic = Diagnostic::new(Code::EmptySet, message).at(node.span(), "");
-                diags.push(diagnostic.help("remove it if every port is meant"));
+                diags.push(diagnostic.help("remove it if you mean every port"));
             }
             return sets.filter(|_| whole).map(|sets| PortSet::union_all(&sets));
         }

@@ -76,7 +76,7 @@ fn state(
         Some((kind, only)) if only != state.word() => {
             let message = format!("{kind} is always {only}");
             let diagnostic = Diagnostic::new(Code::OtherKindsOption, message).at(span, "");
-            diags.push(diagnostic.help(format!("write `state: {only}`, or nothing")));
+            diags.push(diagnostic.help(format!("write `state: {only}`, or leave it out")));
             None
         }
         _ => Some(state),
@@ -95,7 +95,7 @@ fn placement(node: Node<'_>, raw: &raw::Target, diags: &mut Diags) -> Option<Pla
     if !gateway {
         for key in ["inside", "outside"] {
             if node.has(key) {
-                let message = format!("`{key}` is an option of gateways, and this is a host");
+                let message = format!("`{key}` is an option of gateways, but this is a host");
                 let diagnostic =
                     Diagnostic::new(Code::OtherKindsOption, message).at(node.key_of(key), "");
                 diags.push(diagnostic.help("write `placement: gateway`, or remove it"));
@@ -110,7 +110,7 @@ fn placement(node: Node<'_>, raw: &raw::Target, diags: &mut Diags) -> Option<Pla
     whole.then_some(Placement::Gateway { inside: inside?, outside: outside? })
 }
 
-/// Checks the interfaces of one side; `seen` has those before, for no interface is on both sides.
+/// Checks the interfaces of one side; `seen` has the earlier ones, as no interface may be on both sides.
 fn interfaces(
     node: Node<'_>,
     key: &str,
@@ -136,7 +136,11 @@ fn interfaces(
         if let Some((_, first)) = seen.iter().find(|(known, _)| known == name) {
             refuse(format!("the interface `{}` is named twice", shown(name)), span, Some(*first));
         } else if let Err(reason) = interface(name) {
-            refuse(format!("`{}` is not an interface here: {reason}", shown(name)), span, None);
+            refuse(
+                format!("`{}` is not accepted as an interface: {reason}", shown(name)),
+                span,
+                None,
+            );
         }
         seen.push((name.clone(), span));
     }
@@ -147,17 +151,17 @@ fn interfaces(
 fn interface(name: &str) -> Result<(), &'static str> {
     let safe = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
     if name == "lo" {
-        Err("loopback has no side")
+        Err("loopback is neither inside nor outside")
     } else if name.is_empty() || name.len() > 15 {
-        Err("a name has 1 to 15 characters")
+        Err("a name must have 1 to 15 characters")
     } else if !name.bytes().all(safe) || name.starts_with('-') || name == "." || name == ".." {
-        Err("a name has letters, digits and `_.-` only")
+        Err("only letters, digits and `_.-` are allowed")
     } else {
         Ok(())
     }
 }
 
-/// Where artifacts go; none may be in another's place.
+/// The outputs so far; none may take the place of another.
 #[derive(Default)]
 struct Outputs {
     seen: Vec<(Vec<String>, Span)>,
@@ -180,16 +184,16 @@ impl Outputs {
         }
         if folder && !output.ends_with('/') {
             let message =
-                format!("{} writes several files, and `{output}` is not a folder", kind.word());
+                format!("{} writes several files, but `{output}` is not a folder", kind.word());
             return refuse(message, &format!("write `{output}/`"), None);
         }
         if !folder && output.ends_with('/') {
-            let message = format!("{} writes one file, and `{output}` is a folder", kind.word());
+            let message = format!("{} writes one file, but `{output}` is a folder", kind.word());
             return refuse(message, &format!("write a file name, such as `{output}rules`"), None);
         }
         let endings = kind.endings();
         if !endings.is_empty() && !endings.iter().any(|ending| output.ends_with(ending)) {
-            let message = format!("the tools that read `{output}` would not know its format");
+            let message = format!("the tools that read `{output}` would not recognize its format");
             return refuse(message, &format!("end it with `{}`", endings.join("` or `")), None);
         }
         // Some file systems do not tell upper from lower case.
@@ -197,8 +201,8 @@ impl Outputs {
         let parts: Vec<_> = parts.collect();
         let clash = self.seen.iter().find(|(o, _)| o.starts_with(&parts) || parts.starts_with(o));
         if let Some((_, other)) = clash {
-            let message = format!("the output `{output}` is in the place of another target's");
-            return refuse(message, "give each target a place of its own", Some(*other));
+            let message = format!("the output `{output}` conflicts with another target's");
+            return refuse(message, "give each target an output of its own", Some(*other));
         }
         self.seen.push((parts, span));
         true
@@ -207,7 +211,7 @@ impl Outputs {
 
 fn portable(path: &str) -> Result<(), &'static str> {
     if path.is_empty() || path.len() > 200 {
-        return Err("it has 1 to 200 characters");
+        return Err("it must have 1 to 200 characters");
     }
     if path.starts_with('/') {
         return Err("it must be relative");
@@ -219,13 +223,13 @@ fn portable(path: &str) -> Result<(), &'static str> {
     let mut parts = path.strip_suffix('/').unwrap_or(path).split('/');
     if parts.clone().any(|part| part.starts_with('.') && part != "." && part != "..") {
         // `.git/`, `.github/`, `.gitlab-ci.yml`, …: what tools obey, and people do not see.
-        return Err("a part begins with `.`, and is hidden");
+        return Err("a part begins with `.`, so it is hidden");
     }
     if parts.clone().any(|part| part.to_ascii_lowercase().ends_with(crate::policy::MANIFEST)) {
-        return Err("manifests have such names");
+        return Err("the name is reserved for manifests");
     }
     if parts.any(|part| part.is_empty() || part == "." || part == ".." || part.starts_with('-')) {
-        return Err("each part is a plain name, not `.` or `..`");
+        return Err("each part must be a plain name, not `.` or `..`");
     }
     Ok(())
 }

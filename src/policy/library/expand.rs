@@ -15,7 +15,7 @@ use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// The most values (texts, lists and maps) that libraries may expand to, those included that a `when` leaves
+/// The most values (texts, lists and maps) that libraries may expand to, including those that a `when` leaves
 /// out: libraries that use each other multiply. A rule has about eight.
 pub(crate) const MOST_VALUES: usize = 500_000;
 
@@ -97,7 +97,7 @@ impl<'a> Expansion<'a> {
         self.rules.push(rule);
     }
 
-    /// Takes values from what libraries may have; says so, once, when nothing is left.
+    /// Counts values against what libraries may have; reports, once, when nothing is left.
     fn take(&mut self, values: usize, place: Span, diags: &mut Diags) -> bool {
         if self.left == 0 || self.expressions.is_spent() {
             return false;
@@ -177,7 +177,7 @@ impl<'a> Expansion<'a> {
         }
         let prefix = format!("{}{own}/", frame.map_or("", |frame| &frame.ids));
         if let Some(first) = self.ids.get(&prefix) {
-            let message = format!("`{own}` is used twice under one name");
+            let message = format!("`{own}` is used twice under the same name");
             let diagnostic = Diagnostic::new(Code::RepeatedName, message).at(span, "");
             let help = "give this use an `id` of its own";
             diags.push(diagnostic.at(*first, "the first is here").help(help));
@@ -288,7 +288,7 @@ impl<'a> Expansion<'a> {
         self.add(rule, Some(frame), context.diags);
     }
 
-    /// Tells whether a library's rule is wanted for the arguments; `None` when a fault has been said.
+    /// Tells whether a library's rule is wanted for the arguments; `None` when a fault was reported.
     fn holds(
         &mut self,
         node: Node<'_>,
@@ -345,7 +345,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Says the warnings of a library that hold for the arguments.
+    /// Reports the warnings of a library that apply to the arguments.
     fn warnings(&mut self, root: Node<'_>, frame: &Frame<'_>, diags: &mut Diags) {
         for node in items(root, "warnings", diags) {
             if !self.take(size(node.value), frame.used_at, diags) {
@@ -362,7 +362,7 @@ impl<'a> Expansion<'a> {
             if let Some(message) = message.as_ref().and_then(|message| message.as_str()) {
                 let diagnostic = Diagnostic::new(Code::LibraryWarning, one_line(message));
                 let diagnostic = diagnostic.at(frame.used_at, "");
-                diags.push(diagnostic.at(frame.library.named, "said by this library"));
+                diags.push(diagnostic.at(frame.library.named, "this library warns"));
             }
         }
     }
@@ -433,7 +433,7 @@ fn scope(
 
 fn refuse_when(node: Node<'_>, diags: &mut Diags) {
     if node.has("when") {
-        let message = "`when` belongs to the rules of libraries";
+        let message = "`when` is allowed only in the rules of libraries";
         let diagnostic = Diagnostic::new(Code::UnknownKey, message).at(node.key_of("when"), "");
         diags.push(diagnostic.help("remove it"));
     }

@@ -33,12 +33,12 @@ pub(super) struct Library {
 #[derive(Default)]
 pub(in crate::policy) struct Imports {
     by_name: BTreeMap<String, (Rc<Library>, Span)>,
-    /// Whether an import failed, so that names may be missing for a reason that was said.
+    /// Whether an import failed, so that names may be missing for a reason that was reported.
     incomplete: bool,
 }
 
 impl Imports {
-    /// Returns a library by name, or says that there is none.
+    /// Returns a library by name, or reports that there is none.
     pub(super) fn library(&self, name: &str, span: Span, diags: &mut Diags) -> Option<Rc<Library>> {
         if let Some((library, _)) = self.by_name.get(name) {
             return Some(Rc::clone(library));

@@ -1,4 +1,4 @@
-//! What users of a library can say.
+//! The parameters of libraries.
 
 use crate::diag::{Code, Diagnostic, Diags, enumerate};
 use crate::near::nearest;
@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Text,
 }
 
-/// Reads a library's parameters and holds their defaults against their types.
+/// Reads a library's parameters and checks their defaults against their types.
 pub(super) fn parameters(root: Node<'_>, diags: &mut Diags) -> BTreeMap<String, Parameter> {
     let mut parameters = BTreeMap::new();
     let Some(table) = table(root, "parameters", diags) else { return parameters };
@@ -61,7 +61,7 @@ fn parameter(node: Node<'_>, diags: &mut Diags) -> Option<Parameter> {
         _ => Kind::Text,
     };
     if raw.values.is_some() && !matches!(kind, Kind::Choice(_)) {
-        let message = "`values` belongs to a `choice`";
+        let message = "`values` is only for a `choice`";
         let diagnostic = Diagnostic::new(Code::OtherKindsOption, message);
         diags.push(diagnostic.at(node.key_of("values"), "").at(node.span_of("type"), "the type"));
     }
@@ -72,7 +72,7 @@ fn parameter(node: Node<'_>, diags: &mut Diags) -> Option<Parameter> {
     Some(parameter)
 }
 
-/// Holds an argument that is no network against its parameter; gives it as expressions see it.
+/// Returns an argument that is not a network as expressions see it; reports what its parameter does not allow.
 pub(super) fn argument(
     name: &str,
     node: Node<'_>,
@@ -115,7 +115,7 @@ fn is_word(text: &str) -> bool {
 }
 
 fn not_a_word(what: &str, text: &str, span: Span, declared: Span) -> Diagnostic {
-    let message = format!("`{}` is not a word for {what}", shown(text));
+    let message = format!("`{}` is not accepted for {what}", shown(text));
     let diagnostic = Diagnostic::new(Code::BadArgument, message).at(span, "");
     let help = "write 1 to 64 lower-case letters, digits and `-`";
     diagnostic.at(declared, "declared here").help(help)

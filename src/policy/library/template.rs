@@ -8,7 +8,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
-/// The most bytes of a text with expressions: minijinja takes what is nested in itself by recursion.
+/// The most bytes of a text with expressions: minijinja parses nested expressions by recursion.
 pub(crate) const LONGEST: usize = 1024;
 /// What all expressions of a run may cost together, in minijinja's units: about one for an instruction and
 /// one for 64 bytes.
@@ -63,12 +63,12 @@ impl Expressions {
         Expressions { environment, left: FUEL, spent: false }
     }
 
-    /// Tells whether there is nothing left to spend: this has been said.
+    /// Tells whether there is nothing left to spend, which was reported.
     pub(super) fn is_spent(&self) -> bool {
         self.spent
     }
 
-    /// Tells whether a condition holds; `None` when a fault has been said.
+    /// Tells whether a condition holds; `None` when a fault was reported.
     pub(super) fn holds(
         &mut self,
         condition: &str,
@@ -80,7 +80,7 @@ impl Expressions {
             Ok(value) if value.kind() == ValueKind::Bool => Some(value.is_true()),
             Ok(value) => {
                 let message =
-                    format!("`{}` is no condition: it is {}", shown(condition), value.kind());
+                    format!("`{}` is not a condition: it is {}", shown(condition), value.kind());
                 let diagnostic = Diagnostic::new(Code::BadTemplate, message).at(node.span(), "");
                 diags.push(diagnostic.help("write something that is true or false"));
                 None
@@ -98,8 +98,8 @@ impl Expressions {
         })
     }
 
-    /// Does some work on a text for as much as it may cost. As it cannot be asked what an expression did
-    /// cost, it is given little, and tenfold when that is used up: what it was given counts.
+    /// Does some work on a text within the budget. What an expression really cost cannot be asked, so it is given
+    /// little, and ten times as much when that is used up; what it was given is what counts.
     fn spend<T>(
         &mut self,
         text: &str,
@@ -122,7 +122,7 @@ impl Expressions {
         }
     }
 
-    /// Replaces `{{ ... }}` in every text of a value; `None` when a fault has been said.
+    /// Replaces `{{ ... }}` in every text of a value; `None` when a fault was reported.
     ///
     /// A text that is one expression alone becomes what the expression is: a text, a number, a boolean or
     /// a list of texts.
@@ -164,7 +164,7 @@ impl Expressions {
 
     fn text(&mut self, text: &str, values: &Values) -> Result<Value, Why> {
         if text.contains("{%") || text.contains("{#") {
-            let reason = "only `{{ expression }}` is known, no statements";
+            let reason = "only `{{ expression }}` is supported, not statements";
             return Err(Why::Fault(reason.to_owned()));
         }
         let alone = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
@@ -190,7 +190,7 @@ impl Expressions {
             Why::Fault(reason) => reason,
             Why::Spent if std::mem::replace(&mut self.spent, true) => return,
             Why::Spent => {
-                let message = "the expressions of libraries cost more than a run may";
+                let message = "the expressions of libraries cost more than a run allows";
                 let diagnostic = Diagnostic::new(Code::Limit, message).at(node.span(), "here");
                 diags.push(
                     diagnostic.help("use libraries less often, or write shorter expressions"),
@@ -205,7 +205,7 @@ impl Expressions {
     }
 }
 
-/// For `tables.NAME[PARAMETER]`, says which entries the table has.
+/// Returns, for `tables.NAME[PARAMETER]`, which entries the table has.
 fn missing_entry(expression: &str, Values(values): &Values) -> Option<String> {
     let (name, rest) = expression.split_once("tables.")?.1.split_once('[')?;
     let parameter = rest.split_once(']')?.0.trim();
@@ -217,7 +217,7 @@ fn missing_entry(expression: &str, Values(values): &Values) -> Option<String> {
         .then(|| format!("the table `{name}` has no `{argument}`; it has {}", enumerate(&keys)))
 }
 
-/// Says on one line why minijinja stopped.
+/// Returns on one line why minijinja stopped.
 fn reason(error: &minijinja::Error) -> String {
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
     format!("{}{detail}", error.kind()).replace(['\n', '\r'], " ")
@@ -232,7 +232,7 @@ fn yaml(value: &minijinja::Value) -> Result<Value, String> {
         ValueKind::Bool => Ok(value.is_true().into()),
         ValueKind::Number => match i64::try_from(value.clone()) {
             Ok(number) => Ok(number.into()),
-            Err(_) => Err("it is no whole number".to_owned()),
+            Err(_) => Err("it is not a whole number".to_owned()),
         },
         ValueKind::Seq | ValueKind::Iterable => {
             let items = value.try_iter().map_err(|error| reason(&error))?;

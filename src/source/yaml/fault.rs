@@ -1,4 +1,4 @@
-//! What can be wrong with a text as YAML, in words.
+//! What can be wrong with the YAML of a text, in words.
 
 use crate::source::Span;
 use std::mem::discriminant;
@@ -72,7 +72,7 @@ pub struct Fault {
 /// What of YAML is not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FaultKind {
-    /// Not YAML: the parser's reason and, where it is known, what to write.
+    /// Not YAML: the parser's reason and, where that is known, what to write.
     Syntax(String, Option<String>),
     /// A line break that only some versions of YAML know.
     LineBreak(char),
@@ -84,7 +84,7 @@ pub enum FaultKind {
     Empty,
     /// A second document.
     Documents,
-    /// Lists and maps in each other, deeper than is read.
+    /// Lists and maps nested deeper than is read.
     Nesting,
     /// `!tag`.
     Tag(String),
@@ -103,18 +103,18 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// Says what is wrong.
+    /// Returns what is wrong.
     pub fn message(&self) -> String {
         match self {
             Self::Syntax(reason, _) => reason.clone(),
             Self::LineBreak(c) => {
-                format!("the character {} is a line break to some readers only", code(*c))
+                format!("only some readers treat the character {} as a line break", code(*c))
             }
             Self::Bidirectional(c) => {
-                format!("the character {} shows text in another order than it has", code(*c))
+                format!("the character {} changes the order in which text is displayed", code(*c))
             }
             Self::Character(c) => format!("the control character {} is not allowed", code(*c)),
-            Self::Empty => "the file says nothing".to_owned(),
+            Self::Empty => "the file is empty".to_owned(),
             Self::Documents => "a second document begins here".to_owned(),
             Self::Nesting => format!("lists and maps are nested deeper than {}", super::MAX_DEPTH),
             Self::Tag(tag) => format!("the tag `{tag}` is not allowed"),
@@ -128,7 +128,7 @@ impl FaultKind {
         }
     }
 
-    /// Says what to write instead.
+    /// Returns what to write instead.
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::Syntax(_, help) => return help.clone(),
@@ -140,25 +140,25 @@ impl FaultKind {
             Self::Tag(_) => "remove the tag, or quote the text if it begins with `!`",
             Self::Anchor => "declare a named network or service and use its name",
             Self::Merge => "write the keys out",
-            Self::Null(_) => "write `any` if everything is meant, or remove it",
+            Self::Null(_) => "write `any` if you mean everything, or remove it",
             Self::Key => "quote the key, or write a list",
             Self::Repeated(_) => "keep one of the two",
         };
         Some(text.to_owned())
     }
 
-    /// Says a few words at the place itself.
+    /// Returns a few words for the place itself.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Null(_) => "an empty value could be read as anything",
             Self::Quote(_) => "YAML reads the colons as a map",
             Self::Repeated(_) => "declared again here",
-            Self::Tag(_) => "other readers would drop it in silence",
+            Self::Tag(_) => "other readers would drop it silently",
             _ => "",
         }
     }
 
-    /// Says a few words at the other place.
+    /// Returns a few words for the other place.
     pub fn other_label(&self) -> &'static str {
         match self {
             Self::Repeated(_) => "declared first here",

@@ -1,11 +1,11 @@
-//! What is no YAML at all, in our words.
+//! Why a text is not YAML at all, in our words.
 
 use super::FaultKind;
 use super::offsets::Offsets;
 use saphyr_parser::ScanError;
 use std::ops::Range;
 
-/// Says why the parser stopped, and where.
+/// Returns why the parser stopped, and where.
 pub(super) fn fault(
     text: &str,
     offsets: &Offsets<'_>,
@@ -38,11 +38,11 @@ fn reason(info: &str, here: Option<char>) -> (String, Option<&'static str>) {
         ("tab", "a tab cannot indent", Some("indent with spaces")),
         ("found unexpected end of stream", "the quote is not closed", Some("close the quote")),
         ("indentation in", "the quote is not closed", Some("close the quote")),
-        ("quoted scalar", "the quoted text is not well formed", Some("see which escapes YAML has")),
+        ("quoted scalar", "the quoted text is not well formed", Some("check the escape sequences")),
         (
             "mapping values are not allowed",
             "a `:` is not expected here",
-            Some("quote the value if the colon is part of it, else check the indentation"),
+            Some("quote the value if the colon is part of it; otherwise check the indentation"),
         ),
         ("expected ','", "a `,` or the closing bracket is missing", None),
         ("illegal placement of ':'", "the closing bracket before this is missing", None),
