@@ -50,13 +50,13 @@ const INTRODUCTION: &str = "# The language
 Every key of policies, libraries and files of tests. This page is made from the program: do not edit it. What the rules mean,
 packet by packet, is in [semantics.md](semantics.md).
 
-A policy is one YAML document. A key stands once, nothing is empty, and there are no anchors, tags or merges: what a reviewer
-reads is what the compiler reads. *Required* keys must be written; where a default is named, it holds when the key is left out.
+A policy is one YAML document. No key is repeated, no value is empty, and there are no anchors, tags or merge keys: what a
+reviewer reads is what the compiler reads. *Required* keys must be written; a default applies when its key is left out.
 
 ## In an editor
 
 `portcullis schema policy`, `portcullis schema library` and `portcullis schema tests` print a JSON Schema for each kind of file.
-Editors with the YAML language server (VS Code, Neovim, Emacs, Helix) complete keys and mark faults with it:
+Editors with the YAML language server (VS Code, Neovim, Emacs, Helix) use it to complete keys and mark faults:
 
 ```console
 $ portcullis schema policy > .portcullis-schema.json
