@@ -104,7 +104,7 @@ fn libraries() -> Vec<Limit> {
     ]
 }
 
-/// What is named on the command line, or stands in the output's place.
+/// What is named on the command line, or is in the place of an output.
 fn given() -> Vec<Limit> {
     use crate::files::most::{ARTIFACT, FEED, MANIFEST, TEMPLATE};
     let one = |of, most: u64, why| {

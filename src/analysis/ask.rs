@@ -1,4 +1,4 @@
-//! Questions about what a policy allows, answered over all packets.
+//! Questions about what a policy allows, answered for all packets.
 
 use super::traffic::{Together, together, traffic as of_product};
 use crate::ir::flow::{RuleSet, Traffic};
@@ -7,7 +7,7 @@ use crate::net::IpSet;
 use crate::proof::{OverBudget, Packets, Space};
 use std::collections::BTreeMap;
 
-/// A policy that is asked; what one question worked out helps the next.
+/// A policy that is asked questions; each reuses what earlier ones worked out.
 pub struct Asked<'a> {
     policy: &'a RuleSet,
     space: Space,

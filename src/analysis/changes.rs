@@ -6,7 +6,7 @@ use crate::ir::{Action, Direction, L4, Packet};
 use crate::net::IpSet;
 use crate::proof::{OverBudget, Packets, Space};
 
-/// What becomes of some traffic.
+/// What happens to some traffic.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -18,10 +18,10 @@ pub enum Kind {
     Answered,
 }
 
-/// Traffic that is decided otherwise: some services between the same two sets of addresses.
+/// Traffic that is decided differently: some services between the same two sets of addresses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// What becomes of it.
+    /// What happens to it.
     pub kind: Kind,
     /// Why.
     pub cause: Cause,
@@ -37,18 +37,18 @@ pub struct Change {
     pub example: Packet,
 }
 
-/// Every change, and whether these are all: at most so many boxes of a kind, direction and family.
+/// Every change, with a limited number of boxes of each kind, direction and family, and whether these are all.
 #[derive(Clone, Default, Debug)]
 pub struct Changes {
     /// By kind, then direction.
     pub list: Vec<Change>,
     /// Whether there are more than are listed.
     pub more: bool,
-    /// Whether the replies that stateless firewalls let through change, other traffic unchanged or not.
+    /// Whether the replies that stateless firewalls let through change, whether or not other traffic does.
     pub replies: bool,
 }
 
-/// Why traffic is decided otherwise.
+/// Why traffic is decided differently.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -80,8 +80,8 @@ fn by_action(
     })
 }
 
-/// Returns what becomes of flows between two policies. `between` is the new policy with the old feeds, where
-/// the feeds are others: what it already changes is the policy's doing, the rest the feeds'.
+/// Returns what happens to flows from one policy to the next. `between` is the new policy with the old feeds,
+/// where the feeds differ: what it already changes is caused by the policy, the rest by the feeds.
 ///
 /// # Errors
 /// When the diagrams become too large: nothing is known.

@@ -1,4 +1,4 @@
-//! Which rules may meet a box, found by what is rare in them instead of by asking every one.
+//! Which rules may meet a box, found by their rarest field instead of by asking every rule.
 
 use super::boxes::{FIELDS, Point, Product, Value};
 

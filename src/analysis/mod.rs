@@ -1,6 +1,6 @@
-//! What a policy's rules do to each other, and what they let be opened. Exact: over all packets.
+//! What a policy's rules do to each other, and which flows they allow. Exact, for all packets.
 //!
-//! This room knows flow rules and sets of packets only: no YAML, no firewall.
+//! This room knows only flow rules and sets of packets: no YAML, no firewall.
 
 mod ask;
 mod boxes;

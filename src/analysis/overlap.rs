@@ -1,4 +1,4 @@
-//! Rules of which earlier ones with the opposite action take some packets.
+//! Rules that lose some packets to earlier ones with the opposite action.
 
 use super::plane::{Decider, Plane, planes};
 use super::run::{Near, near, runs};

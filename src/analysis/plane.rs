@@ -9,7 +9,7 @@ use crate::ir::flow::Rule;
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-/// Who decides some packets: a rule, by its number, or none.
+/// The rule that decides some packets, by its number, or none.
 pub(super) type Decider = Option<usize>;
 
 /// Questions about the packets of a family; rules are named by their numbers in the direction.
@@ -32,7 +32,7 @@ pub(super) trait Plane {
     fn covering(&self, run: &[usize], near: &[usize]) -> Vec<usize>;
 
     /// Tells whether the rules of a run have no packet in common, and each of those near it is alike to all of
-    /// them, for it has the whole of the field in which they differ.
+    /// them, because it has the whole of the field in which they differ.
     fn are_one(&self, run: &[usize], near: &[usize]) -> bool;
 
     /// Goes over the packets of a run and says who of those near it decides them.

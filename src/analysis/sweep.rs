@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 /// A rule inside the box.
 struct Inside {
     rule: usize,
-    /// For each field, where its ranges stand in `Sweep::ranges`; empty where it has all of the box's.
+    /// For each field, where its ranges are in `Sweep::ranges`; empty where it has all of the box's.
     cuts: [std::ops::Range<usize>; FIELDS],
     /// From this step on it has all of the box's.
     whole_from: usize,

@@ -8,8 +8,8 @@ use crate::net::protocol::{ICMP, ICMPV6, WITH_PORTS};
 use crate::net::{Family, IpSet, PortSet, ProtocolSet, RangeSet, Scalar};
 use crate::program::{Field, Match};
 
-/// Returns a product as traffic: ports stand with protocols that have them only. What only a firewall sees
-/// of packets is not looked at.
+/// Returns a product as traffic: ports only go with protocols that have them. What only a firewall sees of
+/// packets is ignored.
 pub(super) fn traffic(product: &[Match], direction: Direction) -> Vec<Traffic> {
     let (mut source, mut destination) = (IpSet::empty(), IpSet::empty());
     let mut protocols = ProtocolSet::all();
@@ -34,8 +34,8 @@ pub(super) fn traffic(product: &[Match], direction: Direction) -> Vec<Traffic> {
 /// Services between the same two sets of addresses.
 pub(super) type Together = (IpSet, IpSet, Vec<L4>);
 
-/// Puts boxes together that people would: services between the same addresses, IPv4 and IPv6 that have the
-/// same services, and addresses that differ on one side only.
+/// Joins boxes as people would: services between the same addresses, IPv4 and IPv6 with the same services, and
+/// addresses that differ on only one side.
 pub(super) fn together(boxes: Vec<Traffic>) -> Vec<Together> {
     let mut list: Vec<Together> = Vec::new();
     for one in boxes {
@@ -68,7 +68,7 @@ fn apart(one: &IpSet, other: &IpSet) -> bool {
     matches!((families(one), families(other)), ((true, false), (false, true)))
 }
 
-/// Writes products in a policy's words, those together that people would put together.
+/// Returns products in a policy's words, joined as people would join them.
 pub fn spelled(boxes: &[Vec<Match>], names: &Names) -> Vec<String> {
     let mut kinds: Vec<(String, Vec<Traffic>)> = Vec::new();
     for product in boxes {

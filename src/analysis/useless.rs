@@ -1,7 +1,8 @@
-//! Rules that change nothing: those that earlier ones hide, and those that the rest stands in for.
+//! Rules that change nothing: those that earlier ones hide, and those whose packets would be decided the same
+//! way without them.
 //!
-//! A rule is asked about packets of its own first: most rules have one that nobody else decides alike, and
-//! it is found at once. For the rest all of its packets are gone over.
+//! Some packets of each rule are tried first: most rules have one that no other rule decides alike, and it is
+//! found at once. Only for the remaining rules are all packets examined.
 
 use super::plane::{Decider, Plane, planes};
 use super::run::{Near, near, runs};
@@ -35,7 +36,7 @@ pub enum Why {
     Redundant,
 }
 
-/// What was found, and what it would have been too much work to find.
+/// What was found, and what would have been too much work.
 #[derive(Clone, Default, Debug)]
 pub struct Found<T> {
     /// By index of the rule.
@@ -72,7 +73,7 @@ enum State {
     Open,
     /// It decides some packets.
     Matches,
-    /// It decides some that would be decided otherwise without it.
+    /// It decides some that would be decided differently without it.
     Matters,
     /// It changes nothing.
     Useless(Useless),
@@ -80,7 +81,7 @@ enum State {
     Undecided,
 }
 
-/// Who decides a rule's packets in its stead, by their indices in the policy, and whether the default does.
+/// Which rules decide a rule's packets in its place, by their indices in the policy, and whether the default does.
 struct By {
     rules: Arc<[usize]>,
     default: bool,

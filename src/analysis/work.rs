@@ -1,10 +1,10 @@
-//! How much work questions may be.
+//! How much work questions may take.
 
 /// What is left of it.
 #[derive(Clone, Debug)]
 pub struct Work {
     left: u64,
-    /// The most that one question takes, so that others have their turn.
+    /// The most that one question may take, so that others get their turn.
     most: u64,
 }
 
@@ -13,7 +13,7 @@ pub struct Work {
 pub(super) struct TooMuch;
 
 impl Work {
-    /// Allows so many steps; a step is to look at one rule in one place.
+    /// Allows a number of steps; a step is looking at one rule in one place.
     pub fn new(steps: u64) -> Self {
         Work { left: steps, most: steps / 16 }
     }

@@ -1,4 +1,4 @@
-//! The files that a policy names, and where they may stand.
+//! The files that a policy names, and where they may be.
 
 use super::InputArgs;
 use super::report::Failed;
@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 /// What messages call standard input.
 pub(super) const STDIN: &str = "standard input";
 
-/// Where a policy stands, and how far up its paths may lead: to its own folder, or to `--root DIR`.
+/// Where a policy is, and how far up its paths may lead: to its own folder, or to `--root DIR`.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     /// The policy's folder, as the caller wrote it: the paths that the policy's loader is asked for begin there.
@@ -20,7 +20,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Finds out where a policy stands.
+    /// Finds out where a policy is.
     ///
     /// # Errors
     /// When it is not below the root.
@@ -104,7 +104,7 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Opens the folder that a policy's files must stand in.
+    /// Opens the folder that a policy's files must be in.
     ///
     /// # Errors
     /// When there is no such folder, or the policy is not in it.
@@ -173,7 +173,7 @@ pub(super) fn given(path: &str, most: u64) -> Result<Content, Unread> {
 /// Why a file is not read that a policy names.
 pub(super) const OUTSIDE: &str = "it is outside the folder that the policy may read";
 
-/// Says why a file that a policy names is not read.
+/// Returns why a file that a policy names is not read.
 fn reason(error: &Unread) -> String {
     match error {
         Unread::Outside => OUTSIDE.to_owned(),
@@ -181,7 +181,7 @@ fn reason(error: &Unread) -> String {
     }
 }
 
-/// Says why what the caller names is not read.
+/// Returns why what the caller names is not read.
 pub(super) fn refused(path: &str, error: &Unread) -> Failed {
     let path = if path.is_empty() { "." } else { path };
     Failed(match error {

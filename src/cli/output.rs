@@ -62,7 +62,7 @@ pub(super) struct Conflict {
     pub(super) help: String,
 }
 
-/// The folders from the root to the one that a path stands in: empty, then ending in `/`.
+/// Returns the folders from the root to the one that a path is in: empty, then ending in `/`.
 fn folders(path: &str) -> impl Iterator<Item = &str> {
     std::iter::once("").chain(path.match_indices('/').map(|(at, _)| &path[..=at]))
 }

@@ -131,7 +131,7 @@ pub(super) fn print_json(document: &serde_json::Value) -> u8 {
     print_as(Text::Json, &format!("{document:#}\n"))
 }
 
-/// Writes to standard output; a reader that went away (`| head`) is no failure.
+/// Writes to standard output; a reader that went away (`| head`) is not a failure.
 fn print_as(how: Text, text: &str) -> u8 {
     let mut out = std::io::stdout();
     match out.write_all(how.made(text).as_bytes()).and_then(|()| out.flush()) {

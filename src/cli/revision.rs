@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A revision of the repository that a policy stands in.
+/// A revision of the repository that a policy is in.
 pub(super) struct Revision {
     name: String,
     folder: PathBuf,
@@ -44,8 +44,8 @@ impl Revision {
         self.git_in(&self.folder, arguments)
     }
 
-    /// Runs git, whose output is read up to a bound. What stands in a checkout does not configure it: a folder that
-    /// looks like a bare repository is none, and nothing is fetched.
+    /// Runs git, whose output is read up to a limit. What is in a checkout does not configure it: a folder that
+    /// looks like a bare repository is not used as one, and nothing is fetched.
     fn git_in(&self, folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, String> {
         let mut command = Command::new("git");
         command.args(["-c", "safe.bareRepository=explicit", "-C"]).arg(folder).args(arguments);

@@ -105,7 +105,7 @@ fn rules(policy: &Policy, rules: &RuleSet, work: &mut Work, diags: &mut Diags) -
     found.into_keys().collect()
 }
 
-/// What is said of the rules that decide the packets of others in their place.
+/// What a message says about the rules that decide the packets of others.
 #[derive(Default)]
 struct Deciders<'a> {
     /// The flow rules, where one finding alone names them.

@@ -1,5 +1,4 @@
-//! What the program can be asked to do, apart from how it prints: compile, check, test, explain, reach,
-//! verify, diff.
+//! What the program can do, apart from printing: compile, check, test, explain, reach, verify, diff.
 
 pub mod check;
 pub mod compile;

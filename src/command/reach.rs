@@ -36,7 +36,7 @@ pub struct Answer {
 pub struct Answers {
     /// All of it, unless there is more.
     pub list: Vec<Answer>,
-    /// Whether there is more than is listed.
+    /// Whether there is more than what is listed.
     pub more: bool,
 }
 
@@ -51,7 +51,7 @@ pub fn is_question(text: &str) -> bool {
     split(text).is_some()
 }
 
-/// Takes a question apart: what is asked, of what, and with which service.
+/// Splits a question: what is asked, about what, and with which service.
 fn split(text: &str) -> Option<(Question, &str, &str)> {
     let text = text.trim().trim_end_matches('?').trim_end();
     let (question, rest) = match text.strip_prefix("who can reach ") {
@@ -78,7 +78,7 @@ impl Loader for Text {
 }
 
 /// Adds the question `who can reach NETWORK [on SERVICE]` or `where can NETWORK go [on SERVICE]` to a policy,
-/// in the place of its tests and invariants; `None` when it is not understood, which is said.
+/// in place of its tests and invariants; `None` when it is not understood, which is reported.
 pub fn asking(
     policy: &Policy,
     text: &str,
@@ -95,7 +95,7 @@ pub fn asking(
     policy::load_tests(FILE, &mut asked, &Text(text), sources, diags).then_some(asked)
 }
 
-/// Answers the question of a policy that is [`asking`]; `None` when that could not be done, which is said.
+/// Answers the question of a policy that is [`asking`]; `None` when that is not possible, which is reported.
 pub fn reach(session: &mut Session<'_>, diags: &mut Diags) -> Option<Answers> {
     let mut answers = Answers { list: Vec::new(), more: false };
     let asked: Vec<_> = session.resolved.invariants.iter().flat_map(|must| &must.traffic).collect();

@@ -1,4 +1,4 @@
-//! A policy with all that commands work out of it, so that nothing is resolved, proven or read twice.
+//! A policy with everything that commands work out from it, so that nothing is resolved, proven or read twice.
 
 use crate::analysis::{Asked, Names};
 use crate::diag::Diags;
@@ -24,19 +24,19 @@ pub struct Session<'a> {
     names: OnceCell<Names>,
 }
 
-/// Resolves every name of a policy; `None` when anything is wrong with it, which is said.
+/// Resolves every name of a policy; `None` when anything is wrong with it, which is reported.
 pub fn resolved(policy: &Policy, feeds: &Feeds, diags: &mut Diags) -> Option<Resolved> {
     phase("resolve", || resolve::resolve(policy, feeds, diags))
 }
 
 impl<'a> Session<'a> {
-    /// Begins with a policy that is [`resolved`].
+    /// Returns a session for a policy that is [`resolved`].
     pub fn new(policy: &'a Policy, feeds: &'a Feeds, resolved: &'a Resolved) -> Self {
         let (prover, asked) = (Prover::new(&resolved.rules), Asked::new(&resolved.rules));
         Session { policy, feeds, resolved, prover, asked, names: OnceCell::new() }
     }
 
-    /// Returns what the policy calls its sets.
+    /// Returns the policy's names for its sets.
     pub fn names(&self) -> &Names {
         self.names.get_or_init(|| {
             let sets = resolve::names(self.policy, self.feeds);

@@ -1,8 +1,7 @@
-//! Verifying: what stands in a repository or runs on a machine, held against its policy.
+//! Verifying: comparing what is in a repository, or runs on a machine, with its policy.
 //!
-//! An artifact as this program writes it is read by the strict reader that proves it at each compile; all
-//! else by the reader of listings, which keeps apart what is sure and what hangs on conditions that it does
-//! not understand.
+//! Artifacts and listings are read alike: what is certain is kept apart from what depends on conditions that are
+//! not understood.
 
 use super::Session;
 use super::compile::{Artifact, Intent};
@@ -19,7 +18,7 @@ use crate::source::{FileId, SourceMap};
 use crate::timing::phase;
 use std::collections::BTreeMap;
 
-/// What came of one target.
+/// The result for one target.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Verified {
     /// The target's name.
@@ -30,7 +29,7 @@ pub struct Verified {
     pub differences: Vec<Found>,
 }
 
-/// Packets that a firewall decides otherwise than its policy.
+/// Packets that a firewall decides differently from its policy.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Found {
     /// How.
@@ -45,7 +44,7 @@ pub struct Found {
     pub packet: String,
     /// What should happen to it, and why.
     pub policy: Expected,
-    /// What happens to it; several where that is not sure.
+    /// What happens to it; several where that is not certain.
     pub firewall: Vec<Done>,
 }
 
@@ -74,8 +73,8 @@ const SHOWN: usize = 6;
 pub(crate) const UNCLEAR: usize = 20;
 
 impl Session<'_> {
-    /// Holds the files of a target, or what its firewall lists, against the policy; `None` when that could
-    /// not be done. `proven` is what a compile made of the target: files that are the same are not read again.
+    /// Compares the files of a target, or a live listing of its firewall, with the policy; `None` when that is
+    /// not possible. `proven` is what a compile made of the target: files that are the same are not read again.
     pub fn verify(
         &mut self,
         target: &Target,
@@ -146,7 +145,7 @@ impl Session<'_> {
         Expected { verdict, reason }
     }
 
-    /// Says one difference: the firewall's lines and the policy's rule, with a packet.
+    /// Returns one difference: the firewall's lines and the policy's rule, with a packet.
     fn said(
         &self,
         target: &Target,
@@ -295,7 +294,7 @@ fn words(differs: Differs) -> (Code, &'static str) {
     }
 }
 
-/// Says which way packets go that meet a firewall there.
+/// Returns which way packets go that meet a firewall there.
 pub(crate) fn way(placement: &Placement, meetings: &[Meeting]) -> String {
     let mut ways: BTreeMap<String, Vec<State>> = BTreeMap::new();
     for meeting in meetings {

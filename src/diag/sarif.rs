@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-/// What was only counted is no result but a notification of the run.
+/// What was only counted is not a result but a notification of the run.
 pub(super) fn render(list: &[&Diagnostic], counted: &[Diagnostic], sources: &SourceMap) -> String {
     let codes: BTreeSet<_> = list.iter().map(|diagnostic| diagnostic.code).collect();
     let driver = ToolComponent::builder()

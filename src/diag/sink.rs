@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// The most diagnostics of one code that are shown; the rest are counted.
 pub const MOST: usize = 200;
-/// The most diagnostics of one code that look for names that may have been meant.
+/// The most diagnostics of one code that suggest similar names.
 pub const ASKED: usize = 20;
 /// The most places that one diagnostic points at.
 pub const MOST_PLACES: usize = 16;
@@ -132,7 +132,7 @@ impl Diags {
         &self.list
     }
 
-    /// Gives all diagnostics of a code another severity; without one they are dropped.
+    /// Sets the severity of all diagnostics of a code; without one they are dropped.
     pub fn set_level(&mut self, code: Code, severity: Option<Severity>) {
         let counted = Severity::ALL.into_iter().filter_map(|old| self.counted.remove(&(code, old)));
         let number = counted.sum();

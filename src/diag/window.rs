@@ -7,7 +7,7 @@ use std::ops::Range;
 pub const AROUND: usize = 120;
 /// The most bytes of a line that is shown whole.
 const SHORT: usize = 4 * AROUND;
-/// What stands where something is left out.
+/// What is shown where something is left out.
 const CUT: &str = "...";
 
 /// Some lines as they are shown.

@@ -44,7 +44,7 @@ pub enum FormatError {
         /// The JSON reader's words, with line and column.
         reason: String,
     },
-    /// There is no row at all.
+    /// There are no rows at all.
     NoRows,
     /// The rows of one family are gone altogether.
     NoFamily(Family),
@@ -235,7 +235,7 @@ fn version(token: &str) -> Result<u64, FormatError> {
     number.ok_or_else(|| FormatError::Token(shown(token)))
 }
 
-/// One row as it stands in the file, of either list.
+/// One row as it is in the file, from either list.
 struct Raw<'a> {
     prefix: &'a str,
     region: &'a str,

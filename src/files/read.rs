@@ -142,7 +142,7 @@ pub(super) fn folder(path: &Path) -> Result<Dir, Unread> {
     if inside.as_os_str().is_empty() { Ok(base) } else { Ok(base.open_dir(inside)?) }
 }
 
-/// Makes a folder that the caller names, and those that it stands in.
+/// Makes a folder that the caller names, and its parents.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     match split(path) {
         (_, inside) if inside.as_os_str().is_empty() => std::fs::create_dir_all(path),

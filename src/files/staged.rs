@@ -27,7 +27,7 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Writes a text beside `name`, with the mode and owner of what stands there. If the owner cannot be kept
+    /// Writes a text beside `name`, with the mode and owner of what is there. If the owner cannot be kept
     /// that is an error, unless it `may_change`.
     pub(super) fn new(
         dir: Dir,
@@ -54,7 +54,7 @@ impl Staged {
     /// Puts the text into its place.
     ///
     /// # Errors
-    /// When it cannot be; then what stood there stays.
+    /// When it cannot be; then what was there stays.
     pub(crate) fn put(mut self) -> io::Result<()> {
         if let Some(temporary) = &self.temporary {
             self.dir.rename(temporary, &self.dir, &self.name)?;

@@ -43,7 +43,7 @@ enum Parent<'a> {
 }
 
 impl Tree {
-    /// Opens a folder that the caller names, to look at what stands there; `None` when there is none.
+    /// Opens a folder that the caller names, to look at what is there; `None` when there is none.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -111,7 +111,7 @@ impl Tree {
     /// Looks at a place.
     ///
     /// # Errors
-    /// When what stands there cannot be read.
+    /// When what is there cannot be read.
     pub(crate) fn standing(&self, path: &str, most: u64) -> Result<Standing, Unread> {
         let (dir, name) = match self.parent(path, false)? {
             Parent::Here(dir, name) => (dir, name),

@@ -135,7 +135,7 @@ fn reply_or_error(policy: &RuleSet, way: Direction, packet: &Packet) -> Option<D
 
 /// Returns the packet that would have opened the flow that this one is a reply in.
 ///
-/// Replies of ICMP are those of echo and timestamp; an error or any other ICMP message is no reply.
+/// Replies of ICMP are those of echo and timestamp; an error or any other ICMP message is not a reply.
 fn opener_of(packet: &Packet) -> Option<Packet> {
     let family = packet.family();
     let (source_port, destination_port) = match packet.protocol {

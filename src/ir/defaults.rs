@@ -1,4 +1,4 @@
-//! What happens to flows that no rule speaks of.
+//! What happens to flows that no rule matches.
 
 use super::{Action, Direction};
 

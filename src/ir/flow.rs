@@ -46,7 +46,7 @@ impl Rule {
         (!self.source.is_empty() && !self.l4.is_empty()).then_some(self)
     }
 
-    /// Tells whether a packet's addresses, protocol and ports match; its way and state are not looked at.
+    /// Tells whether a packet's addresses, protocol and ports match; its direction and state are ignored.
     pub fn matches(&self, packet: &Packet) -> bool {
         self.l4.contains(packet.protocol, packet.source_port, packet.destination_port)
             && self.source.contains(packet.source)
@@ -86,7 +86,7 @@ impl Rule {
 /// Flows that could be opened: a product of sets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Traffic {
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
     /// By whom.
     pub source: IpSet,
@@ -113,7 +113,7 @@ pub struct RuleSet {
 
 impl RuleSet {
     /// Returns the initiator's ports of flows that a direction's default allows: the policy's own
-    /// outbound, and 1024-65535 inbound, for nobody knows what systems remote clients run.
+    /// outbound, and 1024-65535 inbound, because nobody knows which systems remote clients run.
     pub fn ephemeral(&self, way: Direction) -> PortSet {
         match way {
             Direction::Inbound => PortSet::range(1024, u16::MAX),

@@ -16,7 +16,7 @@ pub struct L4 {
     destination: PortSet,
 }
 
-/// The same as an enum, for the places that spell it.
+/// The same as an enum, for the places that write it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum L4Kind<'a> {
     /// Every protocol.
@@ -67,7 +67,7 @@ impl L4 {
     /// Makes the product of three sets.
     ///
     /// # Panics
-    /// When it restricts ports of a protocol that has none, which no caller can mean.
+    /// If it restricts ports of a protocol that has none, which no caller can mean.
     pub fn product(protocols: ProtocolSet, source: PortSet, destination: PortSet) -> Self {
         let l4 = L4 { protocols, source, destination };
         let icmp = matches!(l4.protocols.single(), Some(ICMP | ICMPV6)) && l4.source.is_all();
@@ -107,7 +107,7 @@ impl L4 {
         self.protocols.single().filter(|p| matches!(*p, ICMP | ICMPV6) && !self.is_whole())
     }
 
-    /// Returns the view that the plans spell.
+    /// Returns the view that the plans write.
     pub fn kind(&self) -> L4Kind<'_> {
         match self.protocols.single() {
             _ if self.is_whole() && self.protocols.is_all() => L4Kind::Any,

@@ -65,9 +65,9 @@ impl std::fmt::Display for Direction {
 pub enum Action {
     /// Lets it through.
     Allow,
-    /// Discards it in silence.
+    /// Discards it silently.
     Drop,
-    /// Discards it and tells the sender: TCP reset, else ICMP "administratively prohibited".
+    /// Discards it and tells the sender: TCP reset, otherwise ICMP "administratively prohibited".
     Reject,
 }
 
@@ -88,13 +88,13 @@ impl std::fmt::Display for Action {
     }
 }
 
-/// What finally happens to a packet at a firewall.
+/// What happens to a packet at a firewall in the end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It passes.
     Accept,
-    /// It is discarded in silence.
+    /// It is discarded silently.
     Drop,
     /// It is discarded and a TCP reset goes back.
     RejectReset,
@@ -133,11 +133,11 @@ impl std::fmt::Display for Verdict {
 pub struct Log {
     /// What each line begins with; letters, digits, spaces and `-_.:/` only.
     pub prefix: String,
-    /// At most so many lines a time unit, or every packet.
+    /// At most this many lines per time unit, or every packet.
     pub limit: Option<RateLimit>,
 }
 
-/// At most `count` a `unit`.
+/// At most `count` per `unit`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 pub struct RateLimit {
     /// How many.

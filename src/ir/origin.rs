@@ -1,4 +1,4 @@
-//! Where a rule came from; kept through every pass, and outside equality of meaning.
+//! Where a rule came from; kept through every pass, and no part of its meaning.
 
 use std::fmt;
 

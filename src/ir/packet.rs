@@ -7,7 +7,7 @@ use super::{
 use crate::net::{Family, IpSet};
 use std::net::IpAddr;
 
-/// What connection tracking says of a packet (conntrack's words).
+/// The connection tracking state of a packet (conntrack's words).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -17,7 +17,7 @@ pub enum State {
     Established,
     /// It is an error about, or a helper's child of, a tracked flow.
     Related,
-    /// It fits no flow and may open none.
+    /// It belongs to no flow and may open none.
     Invalid,
     /// Tracking was told to leave it alone, or never tracks it (neighbour discovery).
     Untracked,
@@ -82,7 +82,7 @@ pub const RST: u8 = 0x04;
 /// Which TCP flags a rule asks for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum TcpFlags {
-    /// It does not look.
+    /// It does not match on them.
     Any,
     /// ACK or RST is set: not the opening of a connection. TCP only.
     AckOrRst,
@@ -101,7 +101,7 @@ impl TcpFlags {
 /// Which hop limits a rule asks for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum HopLimit {
-    /// It does not look.
+    /// It does not match on them.
     Any,
     /// Exactly this: 255 proves that no router forwarded the packet (RFC 5082).
     Exactly(u8),
@@ -140,7 +140,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Makes a rule that allows, looks at no flags or hop limit, and logs nothing.
+    /// Returns a rule that allows, matches on no flags or hop limit, and logs nothing.
     pub fn allow(source: IpSet, destination: IpSet, l4: L4, origin: Origin) -> Self {
         Rule {
             action: Action::Allow,
@@ -154,7 +154,7 @@ impl Rule {
         }
     }
 
-    /// Tells whether the rule matches a packet; the packet's way and state are not looked at.
+    /// Tells whether the rule matches a packet; the packet's direction and state are ignored.
     pub fn matches(&self, packet: &Packet) -> bool {
         self.source.contains(packet.source)
             && self.destination.contains(packet.destination)

@@ -1,9 +1,9 @@
-//! Where a firewall stands, and which of its packets a policy speaks of.
+//! Where a firewall is placed, and which of its packets a policy governs.
 
 use super::Direction;
 use super::packet::Packet;
 
-/// Where the firewall stands.
+/// Where the firewall is placed.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Placement {
@@ -24,7 +24,7 @@ pub enum Placement {
 pub enum StateMode {
     /// Replies and related errors pass by connection tracking.
     Stateful,
-    /// Each packet is decided alone; replies have rules of their own.
+    /// Each packet is decided on its own; replies have rules of their own.
     Stateless,
 }
 
@@ -38,7 +38,7 @@ impl StateMode {
     }
 }
 
-/// Where in its way through a machine a packet meets rules (netfilter's words).
+/// Where on its path through a machine a packet meets rules (netfilter's words).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
@@ -87,14 +87,14 @@ pub type Interface = u16;
 /// The loopback interface's name and index.
 pub(crate) const LOOPBACK: (&str, Interface) = ("lo", 0);
 
-/// What a policy says of a packet's way.
+/// How a policy treats a packet's path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Path {
     /// The policy's rules of that direction decide.
     Governed(Direction),
     /// Between a host's own processes.
     Loopback(Direction),
-    /// The policy does not speak of it: it passes.
+    /// The policy does not govern it: it passes.
     Ungoverned,
     /// The tracking stage of a packet that the policy governs.
     Tracking,
@@ -131,7 +131,7 @@ impl Placement {
     }
 
     /// Returns a hook and interfaces at which packets of a direction are governed; an interface that the
-    /// hook has not is 0.
+    /// hook does not have is 0.
     pub fn governed(&self, way: Direction) -> (Hook, Interface, Interface) {
         let other = self.other_interface();
         match (self, way) {
@@ -148,7 +148,7 @@ impl Placement {
         }
     }
 
-    /// Says where a packet meets the rules: `forward, from lan0 to wan0`.
+    /// Returns where a packet meets the rules: `forward, from lan0 to wan0`.
     pub fn way(&self, packet: &Packet) -> String {
         let name = |interface: Interface| {
             let names = self.interfaces();
@@ -177,9 +177,9 @@ impl Placement {
         }
     }
 
-    /// Returns what the policy says of a packet at `hook` between two interfaces.
+    /// Returns how the policy treats a packet at `hook` between two interfaces.
     ///
-    /// An interface that the hook has not is not looked at.
+    /// An interface that the hook does not have is ignored.
     pub fn path(&self, hook: Hook, incoming: Interface, outgoing: Interface) -> Path {
         match (self, hook) {
             (Placement::Host, Hook::Input) if incoming == LOOPBACK.1 => {

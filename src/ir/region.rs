@@ -1,4 +1,4 @@
-//! Boxes of packets, and what one leaves of another.
+//! Boxes of packets, and what is left of one without another.
 
 use super::L4;
 use crate::net::IpSet;

@@ -12,7 +12,7 @@ use std::ops::Range;
 pub struct Query {
     /// Which way.
     pub direction: Direction,
-    /// The packet, before it stands at any firewall; SYN for TCP.
+    /// The packet, before it meets any firewall; SYN for TCP.
     pub packet: Packet,
     /// Whether the source port was left out.
     pub any_source_port: bool,
@@ -50,7 +50,7 @@ fn words(text: &str) -> Vec<Word<'_>> {
 
 /// Reads a packet: direction, protocol, source, `->`, destination, and for ICMP the type.
 ///
-/// Ports follow the address after `:`; an IPv6 address with a port stands in brackets. The source port may
+/// Ports follow the address after `:`; an IPv6 address with a port is in brackets. The source port may
 /// be left out.
 ///
 /// # Errors

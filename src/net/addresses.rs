@@ -1,4 +1,4 @@
-//! Sets of addresses of both families, and their shortest spelling as prefixes.
+//! Sets of addresses of both families, and their shortest form as prefixes.
 
 use super::{Ipv4Set, Ipv6Set, Scalar};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};

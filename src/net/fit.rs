@@ -1,4 +1,4 @@
-//! The fewest addresses to add so that a set has at most so many prefixes.
+//! The fewest addresses to add so that a set needs at most a given number of prefixes.
 
 use super::{Family, IpSet};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// where it fits already.
 ///
 /// It is exact: dynamic programming over the tree of the prefixes, with the best cost for each number of
-/// prefixes below each fork. To merge the cheapest neighbours again and again is not.
+/// prefixes below each fork. Repeatedly merging the cheapest neighbours would not be.
 pub fn fit(set: &IpSet, family: Family, most: usize) -> IpSet {
     let (bits, blocks): (u8, Vec<Block>) = match family {
         Family::V4 => (
@@ -62,7 +62,7 @@ struct Tree {
 /// The smallest prefix around some blocks.
 struct Node {
     around: Block,
-    /// How many addresses the blocks have; wraps to 0 for the whole of IPv6, which is one block.
+    /// How many addresses the blocks have; wraps to 0 for all of IPv6, which is one block.
     covered: u128,
     /// By number of prefixes, from 1: the fewest addresses to add.
     costs: Vec<u128>,
@@ -126,7 +126,7 @@ impl Tree {
         Node { around, covered, costs, left: split, children: Some(Box::new((left, right))) }
     }
 
-    /// Writes down the best choice of at most so many prefixes.
+    /// Collects the best choice of at most a given number of prefixes.
     fn choose(&self, node: &Node, most: usize, chosen: &mut Vec<Block>) {
         // More prefixes never cost more, so all that there is room for are used; one alone is the node.
         let most = most.min(node.costs.len());

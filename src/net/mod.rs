@@ -1,4 +1,4 @@
-//! Values with no policy in them: prefixes, address and port sets, protocols, ICMP types.
+//! Plain values: prefixes, address and port sets, protocols, ICMP types.
 //!
 //! This room knows numbers and their standard names. It may not know rules, policies, YAML or any
 //! firewall's words.

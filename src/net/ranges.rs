@@ -1,4 +1,4 @@
-//! Canonical sets of integers: the one set engine of the compiler's own side.
+//! Canonical sets of integers: the only set engine on the compiler's own side.
 
 use std::fmt;
 use std::hash::Hash;
@@ -18,7 +18,7 @@ pub trait Scalar: Copy + Ord + Hash + fmt::Debug + fmt::Display + Send + Sync + 
     fn previous(self) -> Option<Self>;
     /// The same value as a `u128`.
     fn widen(self) -> u128;
-    /// A value from `low` to `high`, both included, by a number of any size.
+    /// Returns a value from `low` to `high`, both included, chosen by a number of any size.
     fn pick(low: Self, high: Self, number: u128) -> Self;
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`resolve`](resolve::resolve) turns names into sets, [`state::lower`] turns flows into packets,
 //! [`aggregate::aggregate`] merges. Each of the last two keeps the meaning exactly, and a property test
-//! holds it against [`crate::ir::decide`]; [`fit`](fit::fit) and [`widen`](widen::widen) let more through,
+//! compares it with [`crate::ir::decide`]; [`fit`](fit::fit) and [`widen`](widen::widen) let more through,
 //! and report what. This room may not know how any firewall writes anything.
 
 pub mod aggregate;

@@ -1,8 +1,8 @@
 //! A policy as written, checked and expanded: names are still names, and every node knows its place.
 //!
-//! Rule libraries are already expanded: a library's networks and services stand in the policy's tables
-//! under names with a prefix that no policy can write (`amazon-connect@2/clients`), its rules stand where
-//! `use:` stood, with ids such as `amazon-connect/media`.
+//! Rule libraries are already expanded: a library's networks and services are in the policy's tables,
+//! under names with a prefix that no policy can write (`amazon-connect@2/clients`), and its rules take the place
+//! of `use:`, with ids such as `amazon-connect/media`.
 
 use crate::diag::{Code, Severity};
 use crate::feed::Selector;
@@ -14,12 +14,12 @@ use crate::source::Span;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 
-/// A value and where it stands.
+/// A value and where it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Where it is.
     pub span: Span,
 }
 
@@ -57,7 +57,7 @@ pub struct Policy {
 /// A named address set.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// Where the name stands.
+    /// Where the name is.
     pub name: Span,
     /// What it is.
     pub is: NetworkExpr,
@@ -85,7 +85,7 @@ pub enum NetworkExpr {
     },
     /// Prefixes from a file, already read.
     File {
-        /// The addresses: there can be a million prefixes, and each was held against its place already.
+        /// The addresses: there can be a million prefixes, and the faults of each were reported already.
         set: IpSet,
         /// Where the policy names the file.
         span: Span,
@@ -107,7 +107,7 @@ pub enum NetworkExpr {
 }
 
 impl NetworkExpr {
-    /// Returns where the expression stands.
+    /// Returns where the expression is.
     pub fn span(&self) -> Span {
         match self {
             NetworkExpr::Any(span)
@@ -138,7 +138,7 @@ impl NetworkExpr {
 /// A named service.
 #[derive(Clone, Debug)]
 pub struct NamedService {
-    /// Where the name stands.
+    /// Where the name is.
     pub name: Span,
     /// What it is.
     pub is: ServiceExpr,
@@ -158,7 +158,7 @@ pub enum ServiceExpr {
 }
 
 impl ServiceExpr {
-    /// Returns where the expression stands.
+    /// Returns where the expression is.
     pub fn span(&self) -> Span {
         match self {
             ServiceExpr::Any(span) | ServiceExpr::List(_, span) => *span,
@@ -195,7 +195,7 @@ pub enum Service {
 pub struct Rule {
     /// Its id, unique: `resolvers`, or `amazon-connect/media` for a library's rule.
     pub id: Spanned<String>,
-    /// The whole rule in the file that it stands in.
+    /// The whole rule, in its file.
     pub span: Span,
     /// For a library's rule: where the policy says `use:`.
     pub used_at: Option<Span>,
@@ -209,9 +209,9 @@ pub struct Rule {
     pub to: NetworkExpr,
     /// With what.
     pub service: ServiceExpr,
-    /// From which ports; full unless said. Only for services with ports.
+    /// From which ports; all by default. Only for services with ports.
     pub source_ports: Spanned<PortSet>,
-    /// The initiator's ports that replies come back to; the policy's or the direction's unless said.
+    /// The initiator's ports that replies come back to; by default the policy's or the direction's.
     pub ephemeral: PortSet,
     /// Whether matches are logged.
     pub log: Option<Log>,
@@ -289,12 +289,12 @@ pub struct PacketTest {
 /// An artifact that is asked for.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where its name stands.
+    /// Where its name is.
     pub name: Span,
-    /// Where its output stands.
+    /// Where its output is.
     pub output: Span,
     /// What is asked for.
     pub spec: Spec,
-    /// The addresses behind it, for a kind of firewall that does not look at them.
+    /// The addresses behind it, for a kind of firewall that cannot match them.
     pub members: Option<NetworkExpr>,
 }

@@ -77,7 +77,7 @@ impl<'a> Files<'a> {
         None
     }
 
-    /// Shows the place of the first byte that is no text.
+    /// Reports the place of the first byte that is not text.
     fn not_utf8(&mut self, path: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
         let start = error.utf8_error().valid_up_to();
         let file = self.sources.add(path, String::from_utf8_lossy(error.as_bytes()));

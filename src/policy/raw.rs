@@ -67,7 +67,7 @@ text_types! {
     Path "^[^/\\\\]" 1024;
     /// A path below the output folder; for several files a folder that ends in `/`.
     Output "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?$" 200;
-    /// A domain name; `*` stands for a whole first label or inside it.
+    /// A domain name; `*` may be the whole first label or a part of it.
     Domain "^[A-Za-z0-9_*.-]+$" 253;
     /// An expression over the library's parameters and `tables`.
     Condition "" 1000;

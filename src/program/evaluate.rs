@@ -1,4 +1,4 @@
-//! What a program does with one packet; written apart from the diagrams, and held against them by tests.
+//! What a program does with one packet; written independently of the diagrams, which tests compare with it.
 
 use super::{Base, Clause, Field, Match, Place, Program, Then};
 use crate::ir::{Hook, Packet, State, Verdict};
@@ -11,7 +11,7 @@ enum Outcome {
 }
 
 impl Program {
-    /// Decides one packet, and says which line does.
+    /// Returns what happens to a packet, and which line decides it.
     ///
     /// The program must have passed [`check`](Program::check).
     pub fn decide(&self, packet: &Packet) -> (Verdict, Option<Place>) {
@@ -26,7 +26,7 @@ impl Program {
         (Verdict::Accept, accepted)
     }
 
-    /// Returns everything that may happen to a packet where conditions are not known, each with the first line
+    /// Returns everything that may happen to a packet where conditions cannot be evaluated, each with the first line
     /// that may decide so.
     pub fn outcomes(&self, packet: &Packet) -> Vec<(Verdict, Option<Place>)> {
         let mut found: Vec<(Verdict, Option<Place>)> = Vec::new();
@@ -151,7 +151,7 @@ impl Program {
         if only { jump.place } else { place }
     }
 
-    /// Tells what is wrong with the program's own shape: a chain that is not there, or a circle of jumps.
+    /// Checks the program's own shape: a chain may be missing, or jumps may form a cycle.
     ///
     /// # Errors
     /// The place of the jump, and why.
@@ -168,7 +168,7 @@ impl Program {
         Ok(())
     }
 
-    /// Walks every chain below one, without recursion: a hostile text may nest chains as deep as it likes.
+    /// Visits every chain below one, without recursion: a hostile text may nest chains as deep as it likes.
     fn visit(&self, from: usize, done: &mut [bool]) -> Result<(), (Place, String)> {
         let mut open = vec![false; self.chains.len()];
         let mut path = vec![(from, 0)];
@@ -198,7 +198,7 @@ impl Program {
     }
 }
 
-/// Chains on one way, the first included: the kernel refuses more (`NFT_JUMP_STACK_SIZE`).
+/// The most chains on one path, including the first: the kernel refuses more (`NFT_JUMP_STACK_SIZE`).
 const DEEPEST: usize = 16;
 
 /// Whether a conjunction holds.
@@ -221,7 +221,7 @@ fn judge(when: &[Match], packet: &Packet) -> Holds {
     when.iter().map(one).min().unwrap_or(Holds::Yes)
 }
 
-/// Tells whether a packet fits a conjunction.
+/// Tells whether a packet matches a conjunction.
 pub(crate) fn all(when: &[Match], packet: &Packet) -> bool {
     when.iter().all(|one| holds(one, packet))
 }

@@ -1,6 +1,7 @@
-//! A firewall program as a reader found it in an artifact: chains of clauses.
+//! What a firewall's text says, as its reader found it: chains of clauses.
 //!
-//! Readers translate each line into this small language and refuse what they do not understand.
+//! Readers lower every text to this small language. What they do not understand is a condition that may hold
+//! ([`Match::Unknown`]): when a condition cannot be evaluated, a packet may have several outcomes.
 
 mod evaluate;
 mod ranges;
@@ -12,7 +13,7 @@ pub(crate) use ranges::{Bound, common, sorted};
 use crate::ir::Verdict;
 use crate::net::Family;
 
-/// A whole artifact, read back.
+/// A whole artifact or listing, as it was read.
 #[derive(Clone, Default, Debug)]
 pub struct Program {
     /// Where packets enter, in order: for each packet every base whose `when` holds is run, and the
@@ -31,7 +32,7 @@ pub struct Base {
     pub chain: usize,
     /// What happens to packets that leave the chain undecided.
     pub policy: Verdict,
-    /// Where the base stands.
+    /// Where the base is in the text.
     pub place: Place,
 }
 
@@ -49,13 +50,13 @@ pub struct Chain {
 pub struct Clause {
     /// A conjunction; empty matches every packet.
     pub when: Vec<Match>,
-    /// What is done then.
+    /// What is done with a packet that matches.
     pub then: Then,
-    /// Where the clause stands.
+    /// Where the clause is in the text.
     pub place: Place,
 }
 
-/// Where something stands in an artifact.
+/// Where something is in an artifact.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Place {
     /// Index of the file among the artifact's files.
@@ -69,13 +70,13 @@ pub struct Place {
 pub enum Then {
     /// Ends here.
     Decide(Verdict),
-    /// Runs a chain, then goes on behind this clause if that returned.
+    /// Runs a chain, then continues after this clause if the chain returned.
     Jump(usize),
     /// Runs a chain; when that returns, so does this chain.
     Goto(usize),
     /// Leaves this chain.
     Return,
-    /// Goes on with the next clause (counters, logging).
+    /// Continues with the next clause (counters, logging).
     Continue,
 }
 
@@ -97,7 +98,7 @@ pub enum Match {
     Destination6(Ranges<u128>),
     /// The field's value is in one of the ranges.
     Field(Field, Ranges<u32>),
-    /// A condition that nobody here can judge: it may hold.
+    /// A condition that cannot be evaluated: it may hold or not.
     Unknown,
     /// At least one of these conjunctions holds (the elements of a concatenated set).
     AnyOf(Vec<Vec<Match>>),
@@ -108,7 +109,7 @@ pub enum Match {
 pub enum Field {
     /// Index in [`crate::ir::Hook::ALL`].
     Hook,
-    /// The incoming interface's index in the placement, whose last stands for every other interface.
+    /// The incoming interface's index in the placement, whose last index means every other interface.
     Incoming,
     /// The outgoing interface's index in the placement.
     Outgoing,

@@ -1,4 +1,4 @@
-//! The few operations on ranges that the proof needs, apart from the compiler's own set engine.
+//! The few operations on ranges that readers and proof need, independent of the compiler's own set engine.
 
 use super::Ranges;
 

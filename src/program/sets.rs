@@ -1,4 +1,4 @@
-//! Address sets from prefixes as printed: not by the compiler's own set code.
+//! Address sets from prefixes as printed, without the compiler's own set code.
 
 use super::ranges::sorted;
 use ipnet::{Ipv4Net, Ipv6Net};

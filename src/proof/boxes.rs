@@ -9,9 +9,9 @@ use crate::program::{Match, Ranges};
 /// A product of sets: ascending levels, each with sorted, disjoint, inclusive ranges.
 pub(super) type Conjunction<V> = Vec<(u8, Ranges<V>)>;
 
-/// Returns a set as disjoint products, at most so many, and whether these are all.
+/// Returns a set as disjoint products, at most a given number, and whether these are all.
 ///
-/// Edges that lead to one node are one set, so that the products are few and large.
+/// Edges that lead to the same node are one set, so that the products are few and large.
 pub(super) fn boxes<V: Side>(
     diagrams: &Diagrams<V>,
     node: Node,

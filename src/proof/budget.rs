@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The proof did not end within its budget.
+/// The proof did not finish within its budget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OverBudget;
 
@@ -16,13 +16,13 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// How many bytes the diagrams of a family may keep, unless the user says otherwise: 1 GiB.
+    /// How many bytes the diagrams of a family may keep by default: 1 GiB.
     pub const BYTES: usize = 1 << 30;
     /// How many nodes may be made or met: some tens of seconds.
     pub const NODES: usize = 60_000_000;
 }
 
-/// What the process was told that diagrams may keep.
+/// The memory limit of diagrams that this process was given.
 static BYTES: AtomicUsize = AtomicUsize::new(Budget::BYTES);
 
 /// Sets how many bytes the diagrams of a family may keep, for all that this process makes from now on.

@@ -1,4 +1,4 @@
-//! Every way in which two firewalls differ, for people: what is let through by one of them, as few products.
+//! Every way in which two firewalls differ, for people: what only one of them lets through, as few products.
 
 use super::budget::OverBudget;
 use super::diagram::Diagrams;
@@ -21,13 +21,13 @@ pub enum Differs {
     Opens,
     /// It refuses what should pass.
     Shuts,
-    /// It may let through what should be refused: that hangs on what is not understood.
+    /// It may let through what should be refused: that depends on what is not understood.
     MayOpen,
     /// It may refuse what should pass.
     MayShut,
     /// It tracks connections that it should leave alone, or the reverse.
     Tracks,
-    /// It refuses as it should, but does not answer as it should.
+    /// It refuses as it should, but answers differently.
     Answers,
 }
 
@@ -54,7 +54,7 @@ impl Differs {
     }
 }
 
-/// Packets that are decided otherwise, in one way.
+/// Packets that are decided differently, in one way.
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// How.
@@ -70,7 +70,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Tells whether a packet is among those that are decided otherwise, as far as the boxes go.
+    /// Tells whether a packet is among those that are decided differently, as far as the boxes go.
     pub fn covers(&self, packet: &Packet) -> bool {
         let Packet { hook, incoming, outgoing, state, .. } = *packet;
         self.meetings.contains(&Meeting { hook, incoming, outgoing, state })
@@ -79,11 +79,11 @@ impl Difference {
 }
 
 impl Prover<'_> {
-    /// Returns every way in which a program does something else than is claimed, at most so many boxes a
+    /// Returns every way in which a program differs from what is claimed, with a limited number of boxes a
     /// family each; none when it does all that.
     ///
     /// # Errors
-    /// When the diagrams become too large: nothing is known.
+    /// If the diagrams become too large: nothing is known.
     pub fn differences(
         &mut self,
         claim: &Claim<'_>,
@@ -104,10 +104,10 @@ impl Prover<'_> {
     }
 }
 
-/// Returns every way in which one program does something else than another at the same place.
+/// Returns every way in which one program differs from another in the same place.
 ///
 /// # Errors
-/// When the diagrams become too large: nothing is known.
+/// If the diagrams become too large: nothing is known.
 pub fn between(
     placement: &Placement,
     old: &Program,
@@ -208,7 +208,7 @@ fn only<V: Value>(
 }
 
 /// Returns the sets of packets below the fields that say where they meet the firewall, each once, with where
-/// that is; new packets first, for these open flows.
+/// that is; new packets first, because these open flows.
 fn by_packets<V: Value>(
     diagrams: &Diagrams<V>,
     placement: &Placement,

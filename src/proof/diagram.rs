@@ -1,7 +1,7 @@
 //! Sets of packets as interval decision diagrams (reduced firewall decision diagrams; Gouda and Liu,
 //! "Structured firewall design", 2007).
 //!
-//! A node is one field of a packet; its edges part the field's range in order; equal nodes are one node.
+//! A node is one field of a packet; its edges divide the field's range in order; equal nodes are one node.
 //! So two diagrams decide every packet alike exactly when their roots are the same number.
 
 use super::budget::{Budget, OverBudget};
@@ -18,10 +18,10 @@ struct Header {
     len: u32,
 }
 
-/// An operation on two diagrams, with what it gives where one of them is a terminal.
+/// An operation on two diagrams, with its result where one of them is a terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Operation {
-    /// The first where it decides, else the second.
+    /// The first where it decides, otherwise the second.
     Over,
     /// The second where the first accepts, else undecided.
     Guard,
@@ -32,7 +32,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// What it gives without a look at every field.
+    /// Returns the result where that needs no look at every field.
     fn shortcut(self, a: Node, b: Node) -> Option<Node> {
         let known = a < TERMINALS;
         match self {
@@ -49,7 +49,7 @@ impl Operation {
         }
     }
 
-    /// What it gives for two sets of outcomes: any of one with any of the other.
+    /// Returns the result for two sets of outcomes: any of one with any of the other.
     fn combine(self, a: Node, b: Node) -> Node {
         let if_accepted = |other: Node| if a & ACCEPT == 0 { 0 } else { other };
         match self {
@@ -112,7 +112,7 @@ impl<V: Value> Diagrams<V> {
         self.stack.push((high, child));
     }
 
-    /// Returns up the nodes that were being made.
+    /// Gives up the nodes that were being made.
     pub(super) fn forget(&mut self, base: usize) {
         self.stack.truncate(base);
     }

@@ -1,4 +1,4 @@
-//! The levels of the diagrams: which field of a packet stands where.
+//! The levels of the diagrams: the order of a packet's fields.
 //!
 //! The order decides how large diagrams become. Protocol, destination, source, destination port, source
 //! port was never bad on access lists of 10,000 rules; ports before addresses once took a hundred times as
@@ -36,7 +36,7 @@ pub(super) const ALL: [u8; LEVELS] = [
     HOP_LIMIT,
 ];
 
-/// Every field that is no address, by level.
+/// Every field that is not an address, by level.
 pub(super) const FIELDS: [Field; 9] = [
     Field::Hook,
     Field::Incoming,
@@ -49,7 +49,7 @@ pub(super) const FIELDS: [Field; 9] = [
     Field::HopLimit,
 ];
 
-/// Returns the level of a field that is no address.
+/// Returns the level of a field that is not an address.
 pub(super) fn level(field: Field) -> u8 {
     match field {
         Field::Hook => HOOK,

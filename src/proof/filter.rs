@@ -1,4 +1,4 @@
-//! A filter as a program, clause by clause: what a target that can say everything would read back.
+//! A filter as a program, clause by clause: what a target that can express everything would read back.
 
 use crate::ir::packet::{Filter, HopLimit, Rule, TcpFlags};
 use crate::ir::{Action, Direction, Hook, Path, StateMode, Verdict};

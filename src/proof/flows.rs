@@ -1,4 +1,4 @@
-//! What policies let be opened, over all packets and apart from any firewall.
+//! Which flows policies allow, for all packets and independently of any firewall.
 
 use super::budget::{Budget, OverBudget};
 use super::diagram::Diagrams;
@@ -13,7 +13,7 @@ use crate::net::Family;
 use crate::program::Match;
 use rustc_hash::FxHashMap;
 
-/// Where sets of packets are made, compared and spelled; those of several policies share one.
+/// Where sets of packets are made, compared and turned into products; several policies can share one.
 pub struct Space {
     v4: Diagrams<u32>,
     v6: Diagrams<u128>,
@@ -71,7 +71,7 @@ macro_rules! both {
 }
 
 impl Space {
-    /// Makes a space that gives up beyond a budget.
+    /// Returns a space that gives up beyond a budget.
     pub fn with_budget(budget: Budget) -> Self {
         Space { v4: diagrams(Family::V4, budget), v6: diagrams(Family::V6, budget) }
     }
@@ -79,7 +79,7 @@ impl Space {
     /// Returns packets outside of which two policies do the same with the flows opened in a direction.
     ///
     /// # Errors
-    /// When the diagrams become too large; so for all that makes some.
+    /// If the diagrams become too large; the same holds for everything that makes some.
     pub fn unlike(
         &mut self,
         old: &RuleSet,
@@ -193,7 +193,7 @@ impl Space {
     }
 }
 
-/// Stands for what is not in a set, while the set is turned around.
+/// Marks what is not in a set, while the set is complemented.
 const REST: Node = 8;
 
 fn chosen(node: Node, wanted: Node) -> Node {

@@ -2,8 +2,8 @@
 //! ends, and between two cuts the same items are left for the fields below.
 //!
 //! Items and what is left of them are numbers, the same number for the same thing, so equal lists are worked
-//! out once, on whichever side of a proof they stand. Where items overlap too much for this to pay, a list is
-//! made in halves and joined.
+//! out once, on whichever side of a proof they are. Where items overlap too much for that to pay, a list is
+//! processed in halves, which are joined.
 
 use super::budget::OverBudget;
 use super::diagram::Diagrams;

@@ -1,5 +1,4 @@
-//! What a policy means, as a diagram: built from its flow rules and docs/semantics.md, and from nothing of
-//! the passes.
+//! What a policy means, as a diagram: built from its flow rules and docs/semantics.md, without the passes.
 
 use super::budget::OverBudget;
 use super::diagram::Diagrams;
@@ -59,16 +58,16 @@ pub(super) fn meaning<V: Side>(
     builder.ways(inbound, outbound)
 }
 
-/// What a policy does with packets somewhere, before a look at the packets themselves.
+/// What a policy does with packets in some place, before looking at the packets themselves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Done {
-    /// The same with all.
+    /// The same with all packets.
     All(Verdict),
     /// What the list of the direction says.
     Governed(Direction),
 }
 
-/// Returns what a policy does with packets on a way.
+/// Returns what a policy does with packets on a path.
 pub(super) fn done(policy: &RuleSet, state: StateMode, path: Path) -> Done {
     match path {
         Path::Ungoverned => Done::All(Verdict::Accept),
@@ -108,7 +107,7 @@ struct Reply<V> {
 }
 
 impl<V: Side> Builder<'_, V> {
-    /// Hooks and interfaces lead to what is done on each way.
+    /// Hooks and interfaces lead to what is done on each path.
     fn ways(&mut self, inbound: Node, outbound: Node) -> Result<Node, OverBudget> {
         let last = self.placement.other_interface();
         let mut hooks = Vec::new();

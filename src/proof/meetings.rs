@@ -1,7 +1,7 @@
-//! Holds an artifact against a policy, everywhere that packets meet the firewall.
+//! Compares an artifact with a policy, everywhere that packets meet the firewall.
 //!
-//! Hook, interfaces and connection state come first: they say which of the policy's lists speaks, and what is
-//! left of the artifact's list. What is left is the same at many places, and is compared once.
+//! Hook, interfaces and connection state come first: they select one of the policy's lists, and what is left
+//! of the artifact's list. What is left is the same in many places, and is compared once.
 
 use super::budget::OverBudget;
 use super::diagram::Diagrams;
@@ -22,7 +22,7 @@ use std::rc::Rc;
 pub(super) enum Found {
     /// None does; a packet that gets in beyond the policy, as declared.
     Nothing(Option<Packet>),
-    /// The policy decides it otherwise.
+    /// The policy decides it differently.
     Policy(Packet),
     /// It is not decided as declared.
     Declared(Packet),
@@ -54,7 +54,7 @@ struct Met {
     lists: Lists,
 }
 
-/// Holds a program against what a policy means, in one family, and against what was declared.
+/// Compares a program with what a policy means, in one family, and with what was declared.
 pub(super) fn compare<V: Side>(
     claim: &Claim<'_>,
     (policy, governed): (&RuleSet, &Governed),

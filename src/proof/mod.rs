@@ -1,8 +1,8 @@
-//! Decides whether an artifact means what its policy means, over all packets.
+//! Decides whether an artifact means what its policy means, for all packets.
 //!
 //! This room may not use anything of `pass`, of the templates, or of the compiler's own set engine
 //! (`net::RangeSet` operations): address sets are ranges of its own, made from the prefixes as printed, so
-//! that the compiler is not its own judge.
+//! that the compiler does not judge itself.
 
 mod boxes;
 mod budget;
@@ -46,7 +46,7 @@ use value::Value;
 /// That an artifact means what its policy means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Proof {
-    /// How many nodes the diagrams of the policy have so far, both families together.
+    /// How many nodes the policy's diagrams have so far, in both families together.
     pub nodes: usize,
     /// Where something else was declared: a packet that gets in beyond the policy, if any does.
     pub beyond: Option<Packet>,
@@ -61,17 +61,17 @@ pub enum Failure {
         packet: Packet,
         /// What the policy says, and why.
         policy: Decision,
-        /// What the artifact does, and where it says so.
+        /// What the artifact does, and the place that decides it.
         artifact: (Verdict, Option<Place>),
     },
-    /// A packet that the artifact does not decide as it was declared that it would, where a target cannot
-    /// say all that the policy says.
+    /// A packet that the artifact does not decide as declared, where a target cannot express everything that the
+    /// policy says.
     NotAsDeclared {
         /// The packet.
         packet: Packet,
         /// What was declared.
         declared: Verdict,
-        /// What the artifact does, and where it says so.
+        /// What the artifact does, and the place that decides it.
         artifact: (Verdict, Option<Place>),
     },
     /// The diagrams became too large: nothing is known.
@@ -85,10 +85,10 @@ pub struct Claim<'a> {
     pub placement: &'a Placement,
     /// Whether it tracks connections.
     pub state: StateMode,
-    /// Packets that never come to this kind of firewall, as conjunctions: nothing is claimed of them.
+    /// Packets that never come to this kind of firewall, as conjunctions: nothing is claimed about them.
     pub unseen: &'a [Vec<Match>],
-    /// What the artifact does instead of what the policy means, where it cannot say all of that: it must do
-    /// exactly this, and let through all that the policy lets through.
+    /// What the artifact does instead of what the policy means, where it cannot express all of that: it must do
+    /// exactly this, and let through everything that the policy lets through.
     pub declared: Option<&'a Filter>,
 }
 
@@ -109,12 +109,12 @@ struct Known {
     state: StateMode,
     v4: Governed,
     v6: Governed,
-    /// The diagrams of it, once they are asked for.
+    /// Its diagrams, once they are needed.
     nodes: Option<(Node, Node)>,
 }
 
 impl Claim<'_> {
-    /// Tells whether anything is claimed of a packet.
+    /// Tells whether anything is claimed about a packet.
     pub fn covers(&self, packet: &Packet) -> bool {
         !self.unseen.iter().any(|when| program::all(when, packet))
     }
@@ -128,7 +128,7 @@ impl Claim<'_> {
     }
 }
 
-/// Proves the artifacts of one policy; what one proof worked out helps the next.
+/// Proves the artifacts of one policy; each proof reuses what earlier ones worked out.
 pub struct Prover<'a> {
     policy: &'a RuleSet,
     v4: Diagrams<u32>,
@@ -155,7 +155,7 @@ impl<'a> Prover<'a> {
     /// Decides whether a program means what the policy means at that firewall.
     ///
     /// # Errors
-    /// A packet that differs, or that the budget is spent.
+    /// A packet that differs, or that the budget is used up.
     pub fn prove(
         &mut self,
         placement: &Placement,
@@ -168,7 +168,7 @@ impl<'a> Prover<'a> {
     /// Decides whether what is claimed of a program holds.
     ///
     /// # Errors
-    /// A packet that differs, or that the budget is spent.
+    /// A packet that differs, or that the budget is used up.
     pub fn prove_claim(&mut self, claim: &Claim<'_>, program: &Program) -> Result<Proof, Failure> {
         let declared = claim.declared.map(of_filter);
         let at = phase("  meaning", || self.known(claim.placement, claim.state))?;
@@ -208,7 +208,7 @@ impl<'a> Prover<'a> {
         })
     }
 
-    /// Works out what the policy means at a kind of firewall, ahead of the proofs that ask for it.
+    /// Works out what the policy means at a kind of firewall, ahead of the proofs that need it.
     pub fn prepare(&mut self, placement: &Placement, state: StateMode) {
         // When the budget does not suffice, the proof finds that out again.
         let _ = phase("  meaning", || self.known(placement, state));

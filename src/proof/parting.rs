@@ -1,4 +1,4 @@
-//! A first-match list parted by the values of one field: between two cuts, the same is left of every item.
+//! A first-match list split by the values of one field: between two cuts, the same is left of every item.
 
 use super::budget::OverBudget;
 use super::diagram::Diagrams;

@@ -21,7 +21,7 @@ impl Product {
         field::ALL.into_iter().zip(self.0).filter(|(_, set)| *set != ANY)
     }
 
-    /// Puts a set in the place of what is said of a field.
+    /// Replaces the set of a field.
     pub(super) fn put(&mut self, level: u8, set: Set) {
         self.0[usize::from(level)] = set;
     }

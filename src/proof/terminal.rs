@@ -2,8 +2,8 @@
 
 use crate::ir::Verdict;
 
-/// A node or a terminal. A terminal is a set of outcomes, one bit each: more than one where the text has a
-/// condition that nobody here can judge.
+/// A node or a terminal. A terminal is a set of outcomes, one bit each: more than one where a condition
+/// cannot be evaluated.
 pub(super) type Node = u32;
 
 /// No clause has decided.

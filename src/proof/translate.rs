@@ -1,8 +1,8 @@
 //! From a program to one list of what it does with every packet of a family.
 //!
-//! Chains that others jump to are written out in the place of the jump, so that the list keeps the order in
-//! which the text decides. Where that cannot be said as a list, or where it would become too long, the chain's
-//! diagram stands in the list.
+//! Chains that others jump to are written out in place of the jump, so that the list keeps the order in which
+//! the text decides. Where a list cannot express that, or would become too long, it contains the chain's
+//! diagram instead.
 
 use super::budget::OverBudget;
 use super::diagram::Diagrams;
@@ -150,17 +150,17 @@ pub(super) fn union<V: Side>(
     Translator::new(&Program::default(), placement, diagrams).any_of(conjunctions)
 }
 
-/// Behind a jump, a chain that returned or ended has not decided.
+/// After a jump, a chain that returned or ended has not decided.
 fn fall(node: Node) -> Node {
     exchanged(node, LEFT, UNDECIDED)
 }
 
-/// Behind a goto, a chain that ended has left the caller as well.
+/// After a goto, a chain that ended has left the caller as well.
 fn leave(node: Node) -> Node {
     exchanged(node, UNDECIDED, LEFT)
 }
 
-/// The longest chain in which gotos are held against the clauses behind them.
+/// The longest chain in which gotos are compared with the clauses after them.
 const SHORT: usize = 64;
 
 impl<'a, V: Side> Translator<'a, V> {

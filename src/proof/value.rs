@@ -1,4 +1,4 @@
-//! What fields are counted in, and how what is made of them is found again.
+//! The numbers that fields are counted in, and how values made of them are hashed.
 
 use crate::program::Bound;
 use rustc_hash::FxHasher;

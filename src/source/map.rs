@@ -84,7 +84,7 @@ impl SourceMap {
         self.text(span.file).get(span.start..span.end).unwrap_or_default()
     }
 
-    /// Returns the number of the line, from 1, that a byte stands in.
+    /// Returns the number of the line, from 1, that a byte is in.
     pub fn line(&self, file: FileId, byte: usize) -> usize {
         self.entry(file).lines().partition_point(|start| *start <= byte)
     }
@@ -98,7 +98,7 @@ impl SourceMap {
     }
 
     /// Returns the place of a line's text, without the blanks around it; lines count from 1. Of a long line it
-    /// is the beginning, so that what is said of it stands near.
+    /// is the beginning, so that the label is near.
     pub fn line_span(&self, file: FileId, line: usize) -> Span {
         let (start, next) = (self.line_start(file, line), self.line_start(file, line + 1));
         let text = self.text(file).get(start..next).unwrap_or_default();

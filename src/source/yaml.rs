@@ -28,7 +28,7 @@ pub const MAX_DEPTH: usize = 64;
 pub struct Parsed {
     /// The values; `None` when the text has no value or is not YAML at all.
     ///
-    /// A null stands where a value was refused: a fault says why.
+    /// A value that was refused is a null, and a fault says why.
     pub value: Option<Value>,
     /// Where they stand.
     pub spans: SpanIndex,

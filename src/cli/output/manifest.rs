@@ -1,4 +1,4 @@
-//! The manifest: what a compile wrote, and how the files of this program are told from others.
+//! The manifest: what a compile wrote, and how to tell this program's files from others.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ const VERSION: u32 = 1;
 
 /// What a compile wrote, so that the next one finds what has become stale.
 ///
-/// It is text that anybody can edit: what it says is held against the files themselves.
+/// It is text that anybody can edit, so it is checked against the files themselves.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Manifest {
     /// The version of this format.
@@ -18,7 +18,7 @@ pub(super) struct Manifest {
     portcullis: String,
     /// The policy's name.
     pub(super) policy: String,
-    /// The name of the policy's file: two policies of one name would take each other's files for stale.
+    /// The name of the policy's file: two policies of the same name would consider each other's files stale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<String>,
     /// Version of each vendor's feed that a rule used.
@@ -28,7 +28,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Makes one that lists no file yet.
+    /// Returns one that lists no file yet.
     pub(super) fn new(policy: &str, source: &str, feeds: BTreeMap<String, String>) -> Manifest {
         Manifest {
             manifest: VERSION,
@@ -40,13 +40,13 @@ impl Manifest {
         }
     }
 
-    /// Reads one; `None` when it is none, or of another version.
+    /// Returns the manifest in a text; `None` when it is not one, or of another version.
     pub(super) fn read(text: &[u8]) -> Option<Manifest> {
         let manifest: Manifest = serde_json::from_slice(text).ok()?;
         (manifest.manifest == VERSION).then_some(manifest)
     }
 
-    /// Tells whether another one says the same of the files; the program's version may differ.
+    /// Tells whether another one says the same about the files; the program's version may differ.
     pub(super) fn says(&self, other: &Manifest) -> bool {
         Manifest { portcullis: other.portcullis.clone(), ..self.clone() } == *other
     }
@@ -80,7 +80,7 @@ pub(super) enum Maker<'a> {
 
 /// Tells from the beginning of a file who made it.
 pub(super) fn maker(bytes: &[u8]) -> Maker<'_> {
-    /// Lines that may stand before the header in a template of one's own, or after `#!`.
+    /// Lines that may come before the header in a user's template, or after `#!`.
     const LINES: usize = 5;
     /// The formats of AWS's API begin like this, and have no comments.
     const API: &[&[u8]] = &[b"{\n  \"SecurityGroups\": [", b"{\n  \"NetworkAclEntries\": ["];

@@ -66,7 +66,7 @@ pub(super) fn groups<'a>(
 }
 
 /// Returns a shortest way from the first name of a group, in the order of the alphabet, back to itself: the
-/// names as they are written on that way, it last. None when the group is no circle.
+/// names as they are written on that way, it last. None when the group is not a cycle.
 pub(super) fn circle<'a>(
     group: &[&'a str],
     needs: impl Fn(&str) -> Vec<Needed<'a>>,

@@ -100,7 +100,7 @@ fn flag(node: Node<'_>, key: &str, diags: &mut Diags) -> Option<Setting> {
     flag.map(Setting::Flag)
 }
 
-/// Reads a number, held against the values that an option may have.
+/// Reads a number and checks it against the values that an option may have.
 fn number(
     node: Node<'_>,
     key: &str,

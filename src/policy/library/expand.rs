@@ -26,7 +26,7 @@ pub(in crate::policy) struct Expansion<'a> {
     rules: Vec<Rule>,
     networks: BTreeMap<String, Network>,
     services: BTreeMap<String, NamedService>,
-    /// Where each id was said first.
+    /// Where each id was written first.
     ids: FxHashMap<String, Span>,
     /// How often each library was used.
     uses: BTreeMap<String, usize>,

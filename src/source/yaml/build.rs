@@ -14,7 +14,7 @@ use std::ops::Range;
 enum Pending {
     Nothing,
     Key(String, Range<usize>),
-    /// A fault has been said about the key: its value is read over.
+    /// A fault was reported about the key: its value is skipped.
     Refused,
 }
 
@@ -29,11 +29,11 @@ struct Frame {
     kind: Kind,
     start: usize,
     flow: bool,
-    /// Whether it is no map at all but an address that was not quoted.
+    /// Whether it is not a map at all but an address that was not quoted.
     misread: bool,
 }
 
-/// What stands before a value in the text.
+/// What comes before a value in the text.
 struct Properties<'t> {
     anchor: usize,
     tag: Option<Cow<'t, Tag>>,
@@ -44,7 +44,7 @@ pub(super) struct Builder {
     faults: Faults,
     frames: Vec<Frame>,
     root: Option<Value>,
-    /// How deep inside a value that is read over.
+    /// How deep inside a value that is skipped.
     skipped: usize,
 }
 
@@ -120,7 +120,7 @@ impl Builder {
         true
     }
 
-    /// Refuses tags and anchors; gives the range of the value without them.
+    /// Refuses tags and anchors; returns the range of the value without them.
     fn properties(
         &mut self,
         text: &str,
@@ -155,7 +155,7 @@ impl Builder {
         self.frames.last().is_some_and(|frame| frame.flow)
     }
 
-    /// Takes a scalar; a null stands for one that was refused, and a fault has been said.
+    /// Takes a scalar; one that was refused becomes a null, and a fault is reported.
     fn scalar(
         &mut self,
         text: &str,
@@ -235,7 +235,7 @@ impl Builder {
         }
     }
 
-    /// Makes the place of a value; `None` when the value is to be read over.
+    /// Returns the place of a value; `None` when the value is to be skipped.
     fn place(&mut self, range: Range<usize>) -> Option<NodeId> {
         let node = match self.frames.last() {
             None => SpanIndex::ROOT,
@@ -252,7 +252,7 @@ impl Builder {
         Some(node)
     }
 
-    /// Says that a value is missing, or that it is an address in disguise.
+    /// Reports that a value is missing, or that it is an address in disguise.
     fn null(&mut self, text: &str, node: NodeId, range: Range<usize>) {
         let name = self.spans.name(node).map(str::to_owned);
         let key = self.spans.key(node);
@@ -340,7 +340,7 @@ impl Builder {
         });
     }
 
-    /// Says why the parser stopped, and which bracket was open then.
+    /// Reports why the parser stopped, and which bracket was open then.
     fn stopped(&mut self, text: &str, (kind, range): (FaultKind, Range<usize>)) {
         let bracket = matches!(kind, FaultKind::Syntax(..)) && self.in_flow();
         let opens = |start: &usize| text.get(*start..).is_some_and(|t| t.starts_with(['[', '{']));

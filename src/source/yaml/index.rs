@@ -1,4 +1,4 @@
-//! Where each value of a file stands, by path.
+//! Where each value of a file is, by path.
 
 use crate::source::{FileId, Span};
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ pub enum Segment {
 /// A key or a value without a place, and no child or sibling.
 const NONE: u32 = u32::MAX;
 
-/// A value with its place and its neighbours: most values are small and few, so lists of children of their
-/// own would cost more than all else.
+/// A value with its place and its neighbours: most values are small, with few children, so separate lists of
+/// children would cost more than everything else.
 #[derive(Clone, Debug)]
 struct Node {
     /// Begins at [`NONE`] where there is no key.
@@ -127,12 +127,12 @@ impl SpanIndex {
         self.file
     }
 
-    /// Returns where a value stands; quotes and brackets are part of it.
+    /// Returns where a value is; quotes and brackets are part of it.
     pub fn value(&self, node: NodeId) -> Span {
         self.span(self.value_range(node))
     }
 
-    /// Returns where the key of a value stands; the value itself in a list.
+    /// Returns where the key of a value is; the value itself in a list.
     pub fn key(&self, node: NodeId) -> Span {
         match self.nodes[index(node)].key() {
             Some(key) => self.span(key),
