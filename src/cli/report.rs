@@ -1,7 +1,7 @@
 //! What a command prints: diagnostics in the format that was asked for.
 
 use super::{CLEAN, Color, FAILED, Format, Global};
-use crate::diag::{self, Diags};
+use crate::diag::{self, Diags, counted};
 use crate::files::Seen;
 use crate::policy::ast::Policy;
 use crate::source::{SourceMap, shown, shown_json, shown_lines};
@@ -195,7 +195,7 @@ pub(super) fn progress(doing: &str, policy: &Policy, global: &Global) -> indicat
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new_spinner();
-    bar.set_message(format!("{doing} {} rules", policy.rules.len()));
+    bar.set_message(format!("{doing} {}", counted(policy.rules.len(), "rule")));
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
     bar
 }

@@ -1,7 +1,7 @@
 //! Prefixes and lists of them, with a message where a text is not a prefix.
 
 use super::text::shown;
-use crate::diag::{Code, Diagnostic, Diags};
+use crate::diag::{Code, Diagnostic, Diags, counted};
 use crate::net::{IpSet, PrefixError, parse_prefix};
 use crate::source::Span;
 
@@ -54,7 +54,7 @@ pub(super) fn prefix_list(
     });
     let set = IpSet::from_prefixes(prefixes);
     if faults > SHOWN {
-        let message = format!("{} more lines are not prefixes", faults - SHOWN);
+        let message = format!("no prefix on {}", counted(faults - SHOWN, "more line"));
         diags.push(Diagnostic::new(Code::BadAddress, message).at(place(0..0), "in this file"));
     }
     (faults == 0).then_some(set)

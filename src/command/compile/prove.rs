@@ -149,8 +149,8 @@ pub(super) fn grown(policy: &Policy, target: &Target, grown: &Grown) -> Diagnost
     let label = format!("its {} {family} prefixes become {most} or fewer", grown.needs);
     let list: Vec<_> = prefixes.iter().map(ToString::to_string).collect();
     diagnostic.at(target.name, label).note(format!(
-        "{} more {family} blocks: {}",
-        list.len(),
+        "{}: {}",
+        counted(list.len(), &format!("more {family} block")),
         list.join(" ")
     ))
 }
@@ -159,7 +159,10 @@ pub(super) fn grown(policy: &Policy, target: &Target, grown: &Grown) -> Diagnost
 fn addresses(prefixes: &[IpNet]) -> String {
     let size = |net: &IpNet| 1u128.checked_shl((net.max_prefix_len() - net.prefix_len()).into());
     let sum = prefixes.iter().try_fold(0u128, |sum, net| sum.checked_add(size(net)?));
-    sum.map_or_else(|| "2^128 addresses".to_owned(), |sum| format!("{sum} addresses"))
+    sum.map_or_else(
+        || "2^128 addresses".to_owned(),
+        |sum| format!("{sum} address{}", if sum == 1 { "" } else { "es" }),
+    )
 }
 
 /// Reports that a rule refuses by something that the kind of firewall cannot match.
@@ -167,9 +170,9 @@ pub(super) fn unsayable(target: &Target, unsayable: &Unsayable) -> Fault {
     let kind = target.spec.kind.word();
     Fault {
         code: Code::NotExpressible,
-        message: format!("{kind} cannot match {}, so it cannot refuse packets by that", unsayable.lost.join(" and ")),
+        message: format!("{kind} cannot refuse packets by {}", unsayable.lost.join(" and ")),
         origin: unsayable.origin.clone(),
-        help: "without that condition the rule would refuse more than the policy: leave it to another target"
+        help: "without that condition the rule would refuse too much: leave it to another target"
             .to_owned(),
     }
 }
