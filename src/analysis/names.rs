@@ -109,7 +109,7 @@ impl Names {
             Some(name) => name.clone(),
             None => service(l4),
         };
-        // What is said by what it lacks stands last: all that follows would seem to be lacked as well.
+        // Services with an `except` come last: whatever follows would seem to be excepted as well.
         let (lacking, said): (Vec<_>, Vec<_>) =
             sorted.iter().map(one).partition(|word| word.contains(" except "));
         let said = said.join(", ");

@@ -130,7 +130,7 @@ impl Loader for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         let content = match path {
             "-" => files::standard_input(most::POLICY),
-            // Of a shell's `<(command)`: a pipe, which stands in no folder.
+            // Of a shell's `<(command)`: a pipe, which is in no folder.
             path if path == self.policy && DESCRIPTORS.iter().any(|d| path.starts_with(d)) => {
                 files::given(path.as_ref(), most::POLICY)
             }

@@ -6,7 +6,7 @@ static AWS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/aws.feed"));
 
 /// Returns the built-in copy of AWS's `ip-ranges.json`.
 pub(super) fn aws() -> Feed {
-    // The build script has read these bytes back. Were they bad all the same, the feed would have no
+    // The build script has read these bytes back. If they were bad nevertheless, the feed would have no
     // service, and a policy that selects from it would be refused.
     Feed::decode(AWS).unwrap_or_default()
 }

@@ -24,7 +24,7 @@ pub(super) enum Use {
 
 /// Locks a folder; says so by `waiting` when that takes long.
 pub(super) fn lock(dir: &Dir, how: Use, waiting: &dyn Fn()) -> Result<Option<Lock>, Unread> {
-    // The folder itself is locked, so that nothing stands in it that is not an artifact.
+    // The folder itself is locked, so that it contains nothing but artifacts.
     if cfg!(unix) {
         // A handle of its own: the one that paths are looked up by may be good for nothing else.
         let folder = dir.open_with(".", OpenOptions::new().read(true))?.into_std();

@@ -9,7 +9,7 @@ use crate::net::{Family, IpSet, PortSet};
 
 /// One rule over the first packets of flows.
 // INVARIANT: no dimension is empty, and a family is in both address sets or in neither; restricted ICMP
-// words stand with addresses of their own family only.
+// words go only with addresses of their own family.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
     /// What the rule does.

@@ -183,7 +183,7 @@ macro_rules! blocks {
 
             fn next(&mut self) -> Option<Self::Item> {
                 let (low, high) = self.rest?;
-                // The largest block that starts at `low` is bound by its alignment and by what is
+                // The largest block that starts at `low` is bounded by its alignment and by what is
                 // left. `high - low + 1` overflows only for the whole universe: then ilog2 is BITS.
                 let left = match (high - low).checked_add(1) {
                     Some(count) => count.ilog2(),

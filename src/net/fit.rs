@@ -97,7 +97,7 @@ impl Tree {
                 children: None,
             };
         }
-        // Where the first and the last part, all part.
+        // Where the first and the last block diverge, all do.
         let common =
             (first.first ^ last.first).leading_zeros().saturating_sub(128 - u32::from(self.bits));
         let len = u8::try_from(common).unwrap_or(self.bits);
@@ -128,7 +128,7 @@ impl Tree {
 
     /// Collects the best choice of at most a given number of prefixes.
     fn choose(&self, node: &Node, most: usize, chosen: &mut Vec<Block>) {
-        // More prefixes never cost more, so all that there is room for are used; one alone is the node.
+        // More prefixes never cost more, so all that are allowed are used; a single one is the node itself.
         let most = most.min(node.costs.len());
         match (&node.children, node.left.get(most.saturating_sub(1))) {
             (Some(children), Some(left)) if most > 1 => {

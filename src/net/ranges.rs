@@ -170,7 +170,7 @@ impl<T: Scalar> RangeSet<T> {
             }
             if a.1 <= b.1 { i += 1 } else { j += 1 }
         }
-        // INVARIANT: pieces of two canonical sets stay apart, for a gap of either set is a gap here.
+        // INVARIANT: pieces of two canonical sets stay apart, because a gap in either set is a gap here.
         RangeSet(common.into())
     }
 

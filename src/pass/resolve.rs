@@ -109,7 +109,7 @@ fn flows(
         index: Some(index),
         comment: rule.comment.clone(),
     };
-    // Who says the source ports says where the replies go.
+    // Source ports, where they are given, say where the replies go.
     let ephemeral = if rule.source_ports.value.is_all() {
         rule.ephemeral.clone()
     } else {

@@ -193,7 +193,7 @@ fn segments(path: &serde_path_to_error::Path) -> Vec<Segment> {
 fn unknown_field(reason: &str) -> Option<(&str, Vec<&str>)> {
     let rest = reason.strip_prefix("unknown field `")?;
     let (key, rest) = rest.split_once("`, ")?;
-    // `when` is no key of a policy's rules: whoever writes a library knows it.
+    // `when` is not a key of a policy's rules; whoever writes a library knows it.
     let known = rest.split('`').skip(1).step_by(2).filter(|known| *known != "when").collect();
     Some((key, known))
 }

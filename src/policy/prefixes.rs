@@ -31,7 +31,7 @@ pub(super) fn prefix_list(
 ) -> Option<IpSet> {
     const SHOWN: usize = 100;
     let mut faults = 0;
-    // A byte order mark is no part of the first line.
+    // A byte order mark is not part of the first line.
     let mut start = text.len() - text.trim_start_matches('\u{feff}').len();
     let lines = text[start..].split('\n');
     let prefixes = lines.filter_map(|line| {

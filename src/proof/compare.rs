@@ -162,7 +162,7 @@ fn listed<V: Side>(
 ) -> Result<Vec<Difference>, OverBudget> {
     let differ = diagrams.differ(expected, read)?;
     let mut found = Vec::new();
-    // What the policy speaks of comes first.
+    // What the policy governs comes first.
     let order = |meeting: &Meeting| match placement.path(
         meeting.hook,
         meeting.incoming,

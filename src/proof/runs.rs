@@ -112,7 +112,7 @@ impl<V: Value> Diagrams<V> {
             && let Some(products) = self.products(one)?
             && let Some(others) = self.products(other)?
         {
-            // They do one and the same, in whichever order.
+            // They do the same, in whatever order.
             return self.same_union(a.outcomes, (&products, &others));
         }
         Ok(self.of_list(one)? == self.of_list(other)?)

@@ -98,7 +98,7 @@ fn proven<'a>(
         drop(made);
         match thread {
             Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            // There is no thread to be had.
+            // No thread is available.
             Err(_) => prove(),
         }
     });

@@ -192,7 +192,7 @@ impl Diff {
 
 /// Compares two policies; `None` when they are too large for that. `sources` are the texts of both.
 pub fn diff(old: &Side<'_>, new: &Side<'_>, names: &Names, sources: &SourceMap) -> Option<Diff> {
-    // The new policy with the old feeds tells what is the policy's doing.
+    // The new policy with the old feeds shows what the policy causes.
     let (was, is) = (old.session.resolved, new.session.resolved);
     let mid = (old.session.feeds != new.session.feeds).then(|| {
         crate::command::resolved(new.session.policy, old.session.feeds, &mut Diags::default())
@@ -298,7 +298,7 @@ fn target(
     };
     let edited = was.zip(committed).filter(|((_, made), committed)| made.files != *committed);
     let compiler = edited.map(|((spec, made), committed)| {
-        // What was edited by hand is no artifact any more, but may be read as rules.
+        // What was edited by hand is no longer an artifact, but may be read as rules.
         let found = spec.and_then(|spec| {
             let listing = verify::read(spec, committed, None).ok()?;
             Some(compared((spec, &listing.program), (spec, &made.program), names).1)

@@ -155,7 +155,7 @@ impl<'a> Networks<'a> {
                 cycle("network", way, |name| Some(networks.get(name)?.name), diags);
             }
             if circle.is_some() {
-                // What else is wrong with its names is said as well.
+                // What else is wrong with its names is reported as well.
                 self.known.extend(group.iter().map(|name| (*name, None)));
             }
             for name in group {

@@ -156,7 +156,7 @@ impl<'a> Services<'a> {
                 diags.push(empty.at(*span, "the list is empty"));
                 return false;
             }
-            // Every item is looked at, so that all faults are said.
+            // Every item is looked at, so that all faults are reported.
             ServiceExpr::List(items, span) => {
                 let mut fine = true;
                 for item in items {
@@ -193,7 +193,7 @@ impl<'a> Services<'a> {
                 cycle("service", way, |name| Some(services.get(name)?.name), diags);
             }
             if circle.is_some() {
-                // What else is wrong with its names is said as well.
+                // What else is wrong with its names is reported as well.
                 self.known.extend(group.iter().map(|name| (*name, None)));
             }
             for name in group {

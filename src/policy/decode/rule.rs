@@ -39,7 +39,7 @@ pub(in crate::policy) fn rule(
 ) -> Option<Rule> {
     let keys = ["id", "action", "direction", "from", "to", "service"];
     require(node, "a rule", &keys, context.diags);
-    // Everything is read before anything is missed, so that all faults are said.
+    // Everything is read before anything missing ends it, so that all faults are reported.
     let from = node.get("from").and_then(|part| network(part, context));
     let to = node.get("to").and_then(|part| network(part, context));
     let service = node.get("service").and_then(|part| service(part, context));
@@ -128,7 +128,7 @@ fn source_ports(
 
 fn log(node: Node<'_>, id: &str, diags: &mut Diags) -> Option<Log> {
     let node = node.get("log")?;
-    // What a line begins with unless said: the rule's id, as far as a prefix is long.
+    // By default a line begins with the rule's id, as much of it as a prefix may have.
     let usual = || {
         let id: String = id.chars().take(62).collect();
         format!("{id}: ")

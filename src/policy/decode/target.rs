@@ -196,7 +196,7 @@ impl Outputs {
             let message = format!("the tools that read `{output}` would not recognize its format");
             return refuse(message, &format!("end it with `{}`", endings.join("` or `")), None);
         }
-        // Some file systems do not tell upper from lower case.
+        // Some file systems do not distinguish upper and lower case.
         let parts = output.trim_end_matches('/').split('/').map(str::to_ascii_lowercase);
         let parts: Vec<_> = parts.collect();
         let clash = self.seen.iter().find(|(o, _)| o.starts_with(&parts) || parts.starts_with(o));
@@ -222,7 +222,7 @@ fn portable(path: &str) -> Result<(), &'static str> {
     }
     let mut parts = path.strip_suffix('/').unwrap_or(path).split('/');
     if parts.clone().any(|part| part.starts_with('.') && part != "." && part != "..") {
-        // `.git/`, `.github/`, `.gitlab-ci.yml`, …: what tools obey, and people do not see.
+        // `.git/`, `.github/`, `.gitlab-ci.yml`, …: files that tools obey and people do not see.
         return Err("a part begins with `.`, so it is hidden");
     }
     if parts.clone().any(|part| part.to_ascii_lowercase().ends_with(crate::policy::MANIFEST)) {

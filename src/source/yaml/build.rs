@@ -306,7 +306,7 @@ impl Builder {
         if self.awaits_key() {
             self.fault(FaultKind::Key, range);
             self.set_pending(Pending::Refused);
-            // The key itself is read over; `close` finds out that its value comes next.
+            // The key itself is skipped; `close` finds out that its value comes next.
             self.skipped = 1;
             return true;
         }

@@ -27,7 +27,7 @@ fn refused(at: usize, c: char, next: Option<char>) -> Option<FaultKind> {
         '\r' => (next != Some('\n')).then_some(FaultKind::LineBreak(c)),
         '\u{85}' | '\u{2028}' | '\u{2029}' => Some(FaultKind::LineBreak(c)),
         '\u{feff}' => (at != 0).then_some(FaultKind::Character(c)),
-        // Explicit bidirectional formatting (UAX #9, 2) shows a text in another order than it has.
+        // Explicit bidirectional formatting (UAX #9, 2) changes the order in which text is displayed.
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Some(FaultKind::Bidirectional(c)),
         c if c.is_control() => Some(FaultKind::Character(c)),
         _ => None,
