@@ -7,6 +7,7 @@
 mod aws_network_acl;
 mod aws_security_group;
 pub mod caps;
+mod doubt;
 mod entries;
 mod iptables;
 mod lines;

@@ -8,7 +8,7 @@ use crate::draw::{Random, carried, flow_of};
 use crate::scenario;
 use crate::ways::{self, Way};
 use crate::wire::{Came, Probe};
-use crate::{mode, rules};
+use crate::{mode, pairs_iptables, rules};
 use portcullis::firewall::{self, File, Kind, Spec};
 use portcullis::ir::{Direction, Hook, Packet, Placement, State, StateMode, Verdict};
 use portcullis::net::{Family, icmp, protocol};
@@ -79,12 +79,17 @@ pub fn run_case(kind: &str, name: &str, placement: &str, count: usize) -> Report
     let text = match kind {
         "nft" => load_nft(&rules::nftables(&mut random)),
         "iptables" => load_iptables(&rules::iptables(&mut random)),
+        "pairs-iptables" => load_iptables(&pairs_iptables::texts(name.parse().expect("a number"))),
         "corpus" => {
             load_nft(&untranslated(&std::fs::read_to_string(corpus().join(name)).expect(name)))
         }
         _ => load_hand(name),
     };
-    let told = listings(&placement, kind == "iptables" || name.starts_with("iptables"));
+    let pairs = kind == "pairs-iptables";
+    let iptables = pairs || kind == "iptables" || name.starts_with("iptables");
+    let mut told = listings(&placement, iptables);
+    // What nft shows of other tools' extensions is another reader's.
+    told.retain(|told| !pairs || told.name == "iptables-save");
     bench.note_ends();
     let mut report = Report { text, ..Report::default() };
     report.fill(&placement, &told, &mut bench, &mut random, count);

@@ -13,6 +13,7 @@ mod common;
 mod draw;
 mod foreign;
 mod hand;
+mod pairs_iptables;
 mod policies;
 mod rules;
 mod sandbox;

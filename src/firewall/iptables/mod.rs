@@ -2,14 +2,15 @@
 //! them.
 
 mod caps;
-pub(in crate::firewall) mod live;
+mod format;
+mod labels;
 mod options;
 mod plan;
+mod profile;
 mod read;
 mod sets;
-mod spell;
+mod syntax;
 mod tree;
-mod words;
 
 use super::caps::Caps;
 use super::options::OptionSpec;
@@ -60,11 +61,12 @@ impl Firewall for Iptables {
     }
 
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
-        read::read(&spec.placement, &Options::of(&spec.kind.settings), files)
+        profile::check(&Options::of(&spec.kind.settings), files)?;
+        self.read(spec, files)?.certain()
     }
 
     fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-        live::read(&spec.placement, files)
+        read::read(&spec.placement, files)
     }
 }
 
@@ -114,6 +116,6 @@ trait Render {
 
 impl<T: serde::Serialize + Sync> Render for T {
     fn render(&self, templates: &Templates, name: &str) -> Result<String, Fault> {
-        templates.render(name, words::safe, self)
+        templates.render(name, labels::safe, self)
     }
 }

@@ -1,10 +1,10 @@
 //! The plan: every chain and every rule of one family, in iptables' words.
 
+use super::format::{Spelled, layer4};
+use super::labels::{self, LogWords, comment, prefix};
 use super::options::{Options, Scope};
 use super::sets::Sets;
-use super::spell::{Spelled, layer4};
 use super::tree::{self, Bits};
-use super::words::{self, LogWords, comment, prefix};
 use crate::firewall::{Fault, Header};
 use crate::ir::packet::{Filter, Rule};
 use crate::ir::{Action, Direction, Origin, Placement, StateMode};
@@ -333,7 +333,7 @@ impl Builder<'_> {
         let Spelled { alternatives, except } = layer4(rule, self.family)?;
         let mut target = self.target(rule.action);
         if let Some(log) = &rule.log {
-            target = self.logged(&words::log(log, rule.origins.first())?, target);
+            target = self.logged(&labels::log(log, rule.origins.first())?, target);
         }
         if !except.is_empty() {
             target = self.excepting(except, target);

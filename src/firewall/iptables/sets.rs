@@ -3,7 +3,7 @@
 //! A set never changes under rules that are loaded: other contents are another set, and
 //! `iptables-restore` goes over to it at once. So no packet ever meets old rules with new sets.
 
-use super::words::digest;
+use super::labels::digest;
 use crate::net::Family;
 use ipnet::IpNet;
 use serde::Serialize;

@@ -1,11 +1,12 @@
 //! pf, of OpenBSD and of FreeBSD and macOS: one file for `pfctl -f`, or for an anchor.
 
 mod caps;
-pub(in crate::firewall) mod live;
+mod format;
 mod options;
 mod plan;
+mod profile;
 mod read;
-mod spell;
+mod syntax;
 
 use super::caps::Caps;
 use super::options::OptionSpec;
@@ -60,11 +61,11 @@ impl Firewall for Pf {
     }
 
     fn limits(&self) -> Vec<Limit> {
-        let deepest = live::DEEPEST;
+        let deepest = read::DEEPEST;
         vec![
             Limit::new(
                 "words that macros stand for in pf",
-                live::MOST.to_string(),
+                syntax::MOST.to_string(),
                 "the macros make too many words".to_owned(),
                 Code::ListingNotRead,
                 "macros of macros double",
@@ -102,11 +103,12 @@ impl Firewall for Pf {
     }
 
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
-        read::read(&spec.placement, spec.state, files)
+        profile::check(files)?;
+        self.read(spec, files)?.certain()
     }
 
     fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-        live::read(&spec.placement, spec.state, files)
+        read::read(&spec.placement, spec.state, files)
     }
 }
 

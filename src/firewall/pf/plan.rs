@@ -4,9 +4,9 @@
 //! side it came; replies match the state of their flow when they come in, have no tag and pass by pf's own
 //! default. So the gateway's own packets, which have no tag, are not spoken of.
 
+use super::format::{Around, Tables, around};
 use super::options::{Dialect, Options};
 use super::safe;
-use super::spell::{Around, Tables, around};
 use crate::diag::Code;
 use crate::firewall::{Fault, Header};
 use crate::ir::packet::{Filter, Rule};

@@ -1,30 +1,46 @@
-//! What the script does: it may do nothing but load the files and hook chains.
+//! What the script of an artifact does: it loads the files and hooks chains.
 
 use super::refuse;
-use crate::firewall::iptables::options::{Options, Scope};
-use crate::firewall::{File, ReadError};
+use crate::firewall::ReadError;
+use crate::firewall::iptables::syntax::Line;
 use crate::program::Place;
 
 /// A jump from a built-in chain.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Hooked {
-    pub(super) table: String,
-    pub(super) builtin: String,
-    pub(super) chain: String,
+pub(super) struct Hooked<'a> {
+    pub(super) table: &'a str,
+    pub(super) builtin: &'a str,
+    pub(super) chain: &'a str,
     pub(super) place: Place,
 }
 
-/// What the script must do, in this order, whatever else it may. The file comes by standard input: behind
-/// `-w` its name would be taken for the seconds to wait, and nothing would be loaded (iptables 1.8.9).
-const MUST: [&str; 2] = ["iptables-restore {}-w < v4.rules", "ip6tables-restore {}-w < v6.rules"];
+/// What a script does.
+#[derive(Default)]
+pub(in crate::firewall::iptables) struct Script<'a> {
+    pub(super) hooks: Vec<Hooked<'a>>,
+    /// The lines that load something, in order.
+    pub(in crate::firewall::iptables) loads: Vec<&'a str>,
+    /// Lines that may do anything.
+    pub(super) unclear: Vec<ReadError>,
+}
 
-/// What it may do besides.
-const MAY: &[&str] = &[
+/// What loads something. The file comes by standard input: behind `-w` its name would be taken for the
+/// seconds to wait, and nothing would be loaded (iptables 1.8.9).
+const LOADS: [&str; 5] = [
+    "ipset restore < sets.ipset",
+    "iptables-restore -w < v4.rules",
+    "ip6tables-restore -w < v6.rules",
+    "iptables-restore --noflush -w < v4.rules",
+    "ip6tables-restore --noflush -w < v6.rules",
+];
+
+/// What changes no rules: tests, the shell's own words, how a hook is put in, and old sets that go.
+const IDLE: [&str; 18] = [
     "set -eu",
     "cd \"$(dirname \"$0\")\"",
-    "ipset restore < sets.ipset",
-    "iptables-restore {}--test < v4.rules",
-    "ip6tables-restore {}--test < v6.rules",
+    "iptables-restore --test < v4.rules",
+    "ip6tables-restore --test < v6.rules",
+    "iptables-restore --noflush --test < v4.rules",
+    "ip6tables-restore --noflush --test < v6.rules",
     "hook() {",
     "for tool in iptables ip6tables; do",
     "\"$tool\" -w -t \"$1\" -C \"$2\" -j \"$3\" 2>/dev/null || \"$tool\" -w -t \"$1\" -I \"$2\" 1 -j \"$3\"",
@@ -39,54 +55,28 @@ const MAY: &[&str] = &[
     ";;",
 ];
 
-/// Reads the script.
-pub(super) fn read(
-    (file, text): (usize, &File),
-    options: &Options,
-) -> Result<Vec<Hooked>, ReadError> {
-    let flag = if options.scope == Scope::Chains { "--noflush " } else { "" };
-    let filled = |line: &&str| line.replace("{}", flag);
-    let must: Vec<_> = MUST.iter().map(filled).collect();
-    let may: Vec<_> = MAY.iter().map(filled).collect();
-    let (mut hooks, mut done) = (Vec::new(), 0);
-    let mut sets_loaded = !options.ipset;
-    for (number, line) in text.text.lines().enumerate() {
-        let place = Place { file, line: number + 1 };
-        let line = line.trim();
-        sets_loaded |= line == "ipset restore < sets.ipset";
-        if must.get(done).is_some_and(|must| must == line) {
-            if !sets_loaded {
-                return Err(refuse(place, "the sets are not loaded yet"));
-            }
-            done += 1;
+/// Reads a script.
+pub(in crate::firewall::iptables) fn read<'a>(lines: &[Line<'a>]) -> Script<'a> {
+    let mut script = Script::default();
+    for (place, line) in lines.iter().copied() {
+        if LOADS.contains(&line) {
+            script.loads.push(line);
         } else if let Some(hooked) = hook(line, place) {
-            hooks.push(hooked);
-        } else if !(line.is_empty()
-            || line.starts_with('#')
-            || may.iter().any(|m| m == line)
-            || own(line))
-        {
-            return Err(refuse(place, format!("`{line}` is not understood")));
+            script.hooks.push(hooked);
+        } else if !(line.is_empty() || line.starts_with('#') || IDLE.contains(&line) || own(line)) {
+            script.unclear.push(refuse(place, format!("`{line}` is not understood")));
         }
     }
-    if done < must.len() {
-        return Err(refuse(Place { file, line: 1 }, format!("`{}` is missing", must[done])));
-    }
-    Ok(hooks)
+    script
 }
 
-fn hook(line: &str, place: Place) -> Option<Hooked> {
+fn hook(line: &str, place: Place) -> Option<Hooked<'_>> {
     let words: Vec<_> = line.split(' ').collect();
     let ["hook", table, builtin, chain] = words.as_slice() else { return None };
-    plain(chain).then(|| Hooked {
-        table: (*table).to_owned(),
-        builtin: (*builtin).to_owned(),
-        chain: (*chain).to_owned(),
-        place,
-    })
+    plain(chain).then_some(Hooked { table, builtin, chain, place })
 }
 
-/// A name that a shell takes as it stands.
+/// Tells whether a shell takes a name as it stands.
 fn plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
 }

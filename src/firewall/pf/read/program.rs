@@ -1,12 +1,44 @@
 //! From rules to chains: one for each direction, interface and tag.
 
-use super::line::{Action, Rule, RuleSet};
-use super::refuse;
 use crate::firewall::ReadError;
+use crate::firewall::pf::syntax::refuse;
 use crate::ir::{Hook, Placement, StateMode, Verdict};
 use crate::net::protocol::TCP;
 use crate::program::Program;
 use crate::program::{Base, Chain, Clause, Field, Match, Place, Then};
+
+/// What a rule does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Action {
+    Pass,
+    /// Sets a tag and decides nothing.
+    Match,
+    Block(Verdict),
+    /// Passes without a state where none is needed: pf does not look at the packet.
+    Skip,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) line: usize,
+    pub(super) action: Action,
+    /// `Some(true)` is in, `Some(false)` is out.
+    pub(super) incoming: Option<bool>,
+    pub(super) quick: bool,
+    /// Indices of interfaces; empty is every one.
+    pub(super) interfaces: Vec<u16>,
+    /// What it matches beside direction, interface and tag.
+    pub(super) when: Vec<Match>,
+    pub(super) tagged: Option<String>,
+    pub(super) tag: Option<String>,
+    /// Whether it keeps state; only of rules that pass.
+    pub(super) keeps: bool,
+    /// Whether TCP has to begin with a SYN: what rules that pass ask for unless they say otherwise.
+    pub(super) syn: bool,
+    /// Whether the rule itself says so.
+    pub(super) asks_syn: bool,
+}
 
 /// A way that packets take through the rules: in or out, by which interface, with which tag.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,7 +51,7 @@ struct Hop {
 }
 
 struct Builder<'a> {
-    rules: &'a RuleSet,
+    rules: &'a [Rule],
     state: StateMode,
     /// The index that stands for any other interface.
     last: u16,
@@ -28,8 +60,8 @@ struct Builder<'a> {
 }
 
 /// Builds the program.
-pub(in crate::firewall::pf) fn build(
-    rules: &RuleSet,
+pub(super) fn build(
+    rules: &[Rule],
     placement: &Placement,
     state: StateMode,
 ) -> Result<Program, ReadError> {
@@ -102,7 +134,7 @@ impl Builder<'_> {
         let rules = self.rules;
         // Quick rules come before all that follows them; the others behind it.
         let mut behind = Vec::new();
-        for rule in rules.rules.iter().filter(|rule| applies(rule, &hop)).collect::<Vec<_>>() {
+        for rule in rules.iter().filter(|rule| applies(rule, &hop)).collect::<Vec<_>>() {
             if rule.action == Action::Match {
                 tagging(rule, &mut hop)?;
                 continue;
