@@ -177,7 +177,7 @@ fn every_way_to_break_the_file_is_refused() {
         (
             r#""us-west-2-lax-1""#,
             r#""""#,
-            "`prefixes[7]`: `192.0.2.128/25` has no border group like",
+            "`prefixes[7]`: `192.0.2.128/25` has no border group although other rows do",
         ),
         ("{", "{{", "this is not the format of ip-ranges.json: at `.`: key must be a string"),
     ];
