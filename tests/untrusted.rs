@@ -489,7 +489,10 @@ fn outputs_are_not_written_over_inputs() {
         place.write("policy.yaml", &targets(output));
         for force in [&[][..], &["--force"]] {
             let said = place.refused(&[args, force].concat());
-            assert!(said.contains("which is an input") && said.contains("policy.yaml:8:"), "{said}");
+            assert!(
+                said.contains("which is an input") && said.contains("policy.yaml:8:"),
+                "{said}"
+            );
         }
         assert!(place.refused(&[args, &["--check"]].concat()).contains("which is an input"));
     }

@@ -16,6 +16,7 @@ pub mod options;
 mod pf;
 pub mod render;
 mod services;
+mod text;
 
 use crate::diag::{Code, Limit};
 use crate::ir::packet::{Filter, Sight};

@@ -6,8 +6,9 @@ use crate::diag::Code;
 use crate::firewall::Fault;
 use crate::firewall::entries::aws::comment;
 use crate::firewall::entries::services::{Service, of};
+use crate::firewall::text::fault;
 use crate::ir::packet::{Filter, Rule};
-use crate::ir::{Action, Direction, Origin};
+use crate::ir::{Action, Direction};
 use crate::net::Family;
 use ipnet::IpNet;
 use std::rc::Rc;
@@ -149,13 +150,4 @@ fn over_quota(entries: &[Entry], way: Direction, quota: u16) -> Vec<Fault> {
         faults.push(Fault { code: Code::Quota, ..fault(&message, None, help) });
     }
     faults
-}
-
-fn fault(message: &str, origin: Option<&Origin>, help: &str) -> Fault {
-    Fault {
-        code: Code::NotExpressible,
-        message: message.to_owned(),
-        origin: origin.cloned(),
-        help: help.to_owned(),
-    }
 }

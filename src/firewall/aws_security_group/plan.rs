@@ -8,6 +8,7 @@ use crate::diag::Code;
 use crate::firewall::Fault;
 use crate::firewall::entries::aws::{Format, comment};
 use crate::firewall::entries::services::{Service, of};
+use crate::firewall::text::fault;
 use crate::ir::packet::{Filter, Rule as PacketRule};
 use crate::ir::{Action, Direction, L4, Origin, OriginKind, region};
 use crate::net::{Family, IpSet};
@@ -257,13 +258,4 @@ fn too_heavy(options: &Options) -> Fault {
     let help =
         "leave out `prefix-lists`, allow more `groups`, or let AWS raise the quota and say so";
     Fault { code: Code::Quota, ..fault(&message, None, help) }
-}
-
-fn fault(message: &str, origin: Option<&Origin>, help: &str) -> Fault {
-    Fault {
-        code: Code::NotExpressible,
-        message: message.to_owned(),
-        origin: origin.cloned(),
-        help: help.to_owned(),
-    }
 }

@@ -1,7 +1,7 @@
 //! Amazon Web Services: what network ACLs and security groups have in common.
 
-use crate::firewall::at_hook;
 use crate::firewall::options::{OptionSpec, Setting, Tie, Values};
+use crate::firewall::{at_hook, text};
 use crate::ir::Hook;
 use crate::ir::packet::{Rule, Sight};
 use crate::net::IpSet;
@@ -79,25 +79,12 @@ pub(in crate::firewall) fn text(text: &str, most: usize) -> String {
         '}' => ')',
         _ => '.',
     };
-    let text: String = text.chars().map(plain).collect();
-    match text.get(..most.saturating_sub(3)) {
-        Some(head) if text.len() > most => format!("{head}..."),
-        _ => text,
-    }
+    text::cut(text.chars().map(plain).collect(), most)
 }
 
-/// Says where a rule comes from, in at most about as many bytes as a description has.
+/// Says where a rule comes from.
 pub(in crate::firewall) fn comment(rule: &Rule) -> String {
-    let mut names = String::new();
-    for origin in &rule.origins {
-        if names.len() > DESCRIPTION {
-            break;
-        }
-        let comma = if names.is_empty() { "" } else { ", " };
-        names += &format!("{comma}{origin}");
-    }
-    let said = rule.origins.iter().map(|origin| origin.comment.as_str()).find(|c| !c.is_empty());
-    names + &said.map_or_else(String::new, |said| format!(": {said}"))
+    text::comment(&rule.origins, DESCRIPTION)
 }
 
 /// A description's most bytes (API reference of EC2, IpRange).

@@ -1,7 +1,7 @@
 //! Layer 4 in iptables' words: one alternative a rule.
 
-use super::labels::fault;
 use crate::firewall::Fault;
+use crate::firewall::text::fault;
 use crate::ir::packet::{HopLimit, Rule, TcpFlags};
 use crate::ir::{L4Kind, Origin};
 use crate::net::{Family, PortSet, ProtocolSet, icmp};

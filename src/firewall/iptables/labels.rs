@@ -1,7 +1,7 @@
 //! What may stand in iptables' files: names, comments, log prefixes.
 
-use crate::diag::Code;
 use crate::firewall::Fault;
+use crate::firewall::text::{self, fault};
 use crate::ir::{Log, Origin, TimeUnit};
 use sha2::{Digest, Sha256};
 
@@ -40,26 +40,8 @@ pub(super) fn digest(text: &str, digits: usize) -> String {
 
 /// Returns a rule's comment: where it comes from, then what the policy says of it; cut visibly.
 pub(super) fn comment(origins: &[Origin]) -> String {
-    let names: Vec<_> = origins.iter().map(Origin::to_string).collect();
-    let mut said: Vec<&str> = Vec::new();
-    for origin in origins.iter().filter(|origin| !origin.comment.is_empty()) {
-        if !said.contains(&origin.comment.as_str()) {
-            said.push(&origin.comment);
-        }
-    }
-    let mut text = names.join(", ");
-    if !said.is_empty() {
-        text = format!("{text}: {}", said.join(", "));
-    }
-    cut(&text.chars().map(|c| if safe(c) { c } else { '\'' }).collect::<String>())
-}
-
-fn cut(text: &str) -> String {
-    if text.len() <= COMMENT {
-        return text.to_owned();
-    }
-    let end = (0..=COMMENT - 3).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-    format!("{}...", &text[..end])
+    let text = text::comment(origins, COMMENT);
+    text::cut(text.chars().map(|c| if safe(c) { c } else { '\'' }).collect(), COMMENT)
 }
 
 /// How a rule logs.
@@ -85,16 +67,6 @@ pub(super) fn log(log: &Log, origin: Option<&Origin>) -> Result<LogWords, Fault>
         format!("-m limit --limit {}/{unit} --limit-burst 5 ", limit.count)
     });
     Ok(LogWords { limit, prefix: log.prefix.clone() })
-}
-
-/// Makes a fault of a rule that cannot be said.
-pub(super) fn fault(message: impl Into<String>, origin: Option<&Origin>, help: &str) -> Fault {
-    Fault {
-        code: Code::NotExpressible,
-        message: message.into(),
-        origin: origin.cloned(),
-        help: help.to_owned(),
-    }
 }
 
 #[cfg(test)]

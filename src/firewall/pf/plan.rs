@@ -7,7 +7,7 @@
 use super::format::{Around, Tables, around};
 use super::options::{Dialect, Options};
 use super::safe;
-use crate::diag::Code;
+use crate::firewall::text::{self, fault};
 use crate::firewall::{Fault, Header};
 use crate::ir::packet::{Filter, Rule};
 use crate::ir::{Action, Direction, L4, Origin, OriginKind, Placement, StateMode};
@@ -310,25 +310,11 @@ fn interfaces(names: &[String]) -> String {
 const COMMENT: usize = 200;
 
 fn comment(rule: &Rule) -> String {
-    let names: Vec<_> = rule.origins.iter().map(Origin::to_string).collect();
-    let said = rule.origins.iter().map(|origin| origin.comment.as_str()).find(|c| !c.is_empty());
-    plain(&(names.join(", ") + &said.map_or_else(String::new, |said| format!(": {said}"))))
+    plain(&text::comment(&rule.origins, COMMENT))
 }
 
 /// Text for a comment: a backslash at its end would swallow the next line.
 fn plain(text: &str) -> String {
-    let text: String = text.chars().map(|c| if safe(c) { c } else { '.' }).collect();
-    match text.get(..COMMENT - 3) {
-        Some(head) if text.len() > COMMENT => format!("{head}..."),
-        _ => text,
-    }
-}
-
-fn fault(message: &str, origin: Option<&Origin>, help: &str) -> Fault {
-    Fault {
-        code: Code::NotExpressible,
-        message: message.to_owned(),
-        origin: origin.cloned(),
-        help: help.to_owned(),
-    }
+    let text = text.chars().map(|c| if safe(c) { c } else { '.' }).collect();
+    text::cut(text, COMMENT)
 }
