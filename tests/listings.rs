@@ -18,8 +18,8 @@ use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-fn kinds() -> [(&'static str, Kind); 4] {
-    ["aws-network-acl", "aws-security-group", "iptables", "pf"]
+fn kinds() -> [(&'static str, Kind); 5] {
+    ["aws-network-acl", "aws-security-group", "iptables", "nftables", "pf"]
         .map(|word| (word, common::kind(word)))
 }
 
@@ -218,7 +218,7 @@ fn wrong(case: &Case, listing: &Listing) -> Vec<String> {
 #[test]
 fn foreign_rules_are_read_as_far_as_they_are_understood() {
     let cases = cases();
-    assert!(cases.len() >= 54, "only {} cases", cases.len());
+    assert!(cases.len() >= 90, "only {} cases", cases.len());
     let mut found = Vec::new();
     for case in &cases {
         match (case.read(), case.said("refused")) {
@@ -228,6 +228,52 @@ fn foreign_rules_are_read_as_far_as_they_are_understood() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Packets of all kinds that rules tell apart.
+fn grid(placement: &Placement) -> Vec<Packet> {
+    let mut packets = Vec::new();
+    let hosts = ["1.2.3.4", "10.0.0.3", "1.1.1.1", "1.2.3.5", "[fe80::1]"];
+    for (hook, interface) in ["input", "output"]
+        .iter()
+        .flat_map(|hook| ["lo", "lan0", "eth0"].iter().map(move |interface| (hook, interface)))
+    {
+        for host in hosts {
+            let target = if host.starts_with('[') { "[fe80::2]" } else { "10.0.0.1" };
+            for ports in [(22, 22), (53, 53), (80, 80), (2000, 9), (5, 5), (3, 3), (85, 8)] {
+                for rest in ["new tcp", "new udp", "new 132", "established tcp", "invalid udp"] {
+                    let (from, to) = ports;
+                    let text = format!("{hook} {interface} {rest} {host}:{from} {target}:{to}");
+                    packets.push(packet(&text, placement));
+                }
+            }
+        }
+    }
+    packets
+}
+
+/// Folders of which one's name ends in `-json` have one rule set in both formats.
+#[test]
+fn json_means_what_the_text_means() {
+    let cases = cases();
+    let mut pairs = 0;
+    for json in cases.iter().filter(|case| case.name.ends_with("-json")) {
+        let name = json.name.strip_suffix("-json").expect("the ending");
+        // nft 1.0.6 prints another value for `dormant`.
+        let text = cases.iter().find(|case| case.name == name && !name.ends_with("dormant"));
+        let Some(text) = text else { continue };
+        let read = |case: &Case| case.read().expect("a listing");
+        let (text, json) = (read(text), read(json));
+        for packet in grid(&Placement::Host) {
+            let may = |listing: &Listing| -> Vec<_> {
+                let all = listing.program.outcomes(&packet).into_iter();
+                all.map(|(verdict, _)| verdict).collect()
+            };
+            assert_eq!(may(&text), may(&json), "{name}: {packet:?}");
+        }
+        pairs += 1;
+    }
+    assert!(pairs >= 3, "{pairs} pairs");
 }
 
 /// A kind, paths with texts, and a part of the reason.
@@ -265,6 +311,43 @@ const NONSENSE: &[Nonsense] = &[
         &[("a", "*filter\n:INPUT DROP\n-A INPUT -s 10.0.0.1 -d ::1\nCOMMIT\n")],
         "IPv4 and IPv6",
     ),
+    ("nftables", &[], "no listing"),
+    ("nftables", &[("a", "hello\n")], "no command"),
+    ("nftables", &[("a", "table inet x {\n\tchain c {\n\t\tdrop\n\t}\n")], "not closed"),
+    (
+        "nftables",
+        &[("a", "table inet x {\nchain c {\ntype filter hook input priority nope;\n}\n}\n")],
+        "head of a base chain",
+    ),
+    ("nftables", &[("a", "table inet x {\n}\n}\n")], "no command"),
+    ("nftables", &[("a", "table inet x {\nset s {\nelements = { 1.2.3.4\n")], "list of elements"),
+    ("nftables", &[("a", "table inet x {\nchain c {\nlog prefix \"open\n}\n}\n")], "quote"),
+    (
+        "nftables",
+        &[(
+            "a",
+            "table inet x {\nchain a {\ntype filter hook input priority 0\njump b\n}\nchain b {\njump b\n}\n}\n",
+        )],
+        "reached from itself",
+    ),
+    ("nftables", &[("a", "{")], "not JSON"),
+    ("nftables", &[("a", "{}")], "what `nft -j` prints"),
+    (
+        "nftables",
+        &[("a", "{\"nftables\": [{\"future\": {\"family\": \"inet\"}}]}")],
+        "nothing that a listing has",
+    ),
+    (
+        "nftables",
+        &[("a", "{\"nftables\": [{\"chain\": {\"table\": \"t\", \"name\": \"c\"}}]}")],
+        "family is no name",
+    ),
+    (
+        "nftables",
+        &[("a", "{\"nftables\": [{\"table\": {\"family\": \"inet\", \"name\": \"t {}\"}}]}")],
+        "no name",
+    ),
+    ("nftables", &[("a", "{\"nftables\": [{}]}")], "not one object"),
     ("pf", &[("t", "10.0.0.0/8\n")], "rules are not given"),
     ("pf", &[("a", "block all\n"), ("b", "pass all\n")], "one file"),
     ("pf", &[("a", "anchor x {\nblock all\n")], "does not end"),
@@ -402,7 +485,7 @@ proptest! {
         let mut prover = Prover::new(&policy);
         for spec in specs(&placement, state) {
             let intent = Intent::of(&policy, &spec, None);
-            if !["pf", "iptables"].contains(&spec.kind.word()) || !intent.unsayable.is_empty() {
+            if !["nftables", "iptables", "pf"].contains(&spec.kind.word()) || !intent.unsayable.is_empty() {
                 continue;
             }
             let files = firewall::generate(&intent.filter, &spec, &header, &Templates::default());

@@ -27,7 +27,7 @@ pub const LEAST: usize = 85;
 pub const SHARE: &str = "share that is sure: ";
 
 /// What a reader made of a listing.
-struct Told {
+pub struct Told {
     name: &'static str,
     program: Program,
     files: Vec<File>,
@@ -81,7 +81,11 @@ pub fn run_case(kind: &str, name: &str, placement: &str, count: usize) -> Report
         "iptables" => load_iptables(&rules::iptables(&mut random)),
         "pairs-iptables" => load_iptables(&pairs_iptables::texts(name.parse().expect("a number"))),
         "corpus" => {
-            load_nft(&untranslated(&std::fs::read_to_string(corpus().join(name)).expect(name)))
+            let folder = std::fs::read_dir(corpus().join(name)).expect(name);
+            let texts = folder.map(|entry| entry.expect("an entry").path());
+            let text = texts.filter(|path| path.extension().is_some_and(|ending| ending == "nft"));
+            let text = text.map(|path| std::fs::read_to_string(path).expect(name));
+            load_nft(&untranslated(&text.collect::<String>()))
         }
         _ => load_hand(name),
     };
@@ -112,7 +116,7 @@ fn untranslated(text: &str) -> String {
 }
 
 /// Loads a text, without the lines that this version of nft refuses.
-fn load_nft(text: &str) -> String {
+pub fn load_nft(text: &str) -> String {
     shed(
         text,
         |text| try_run("nft", &["-f", "-"], text),
@@ -166,7 +170,7 @@ fn holds_others(line: &str) -> bool {
 }
 
 /// Lists what is loaded in every way, and reads it.
-fn listings(placement: &Placement, iptables: bool) -> Vec<Told> {
+pub fn listings(placement: &Placement, iptables: bool) -> Vec<Told> {
     let nft = Kind::of("nftables").expect("a kind");
     let list = |name, arguments: &[&str]| {
         told(name, placement, &nft, &[file("ruleset", "nft", arguments)])
@@ -385,6 +389,37 @@ fn set(packet: &mut Packet, field: Field, value: u16) {
 }
 
 impl Report {
+    /// Returns a report of no packets yet.
+    pub fn of(text: String) -> Self {
+        Report { text, ..Report::default() }
+    }
+
+    /// The rules that were loaded.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Sends packets, judges each, and holds what the listings say of it against each other.
+    pub fn compare(&mut self, told: &[Told], bench: &mut Bench, probes: &[Probe]) {
+        self.sure = told.iter().map(|told| (told.name, told.clear, 0)).collect();
+        self.send(bench, told, probes);
+        for probe in probes {
+            for state in State::ALL {
+                let packet =
+                    Packet { state, hop_limit: probe.packet.hop_limit - 1, ..probe.packet };
+                let said = told.iter().map(|told| {
+                    let mut all = verdicts(&told.program, &packet);
+                    all.sort_unstable();
+                    all
+                });
+                let said: Vec<_> = said.collect();
+                if said.windows(2).any(|pair| pair[0] != pair[1]) {
+                    self.differences.push(format!("{packet:?}: the listings say {said:?}"));
+                }
+            }
+        }
+    }
+
     /// Sends openers, then replies, then strangers, and judges each.
     fn fill(
         &mut self,

@@ -13,6 +13,7 @@ mod common;
 mod draw;
 mod foreign;
 mod hand;
+mod pairs;
 mod pairs_iptables;
 mod policies;
 mod rules;
@@ -36,6 +37,10 @@ fn count() -> usize {
     if required() { 20_000 } else { 2_000 }
 }
 
+/// Foreign rules that this kernel takes only in parts: it has no flowtables, and others are no rules of nft
+/// at all.
+const UNLOADABLE: [&str; 2] = ["offload", "unknown"];
+
 /// Rules of the corpus that decide no packet, on purpose.
 const SHADOWED: [&str; 1] = ["mail-from-the-relay"];
 
@@ -45,6 +50,11 @@ const SHADOWED: [&str; 1] = ["mail-from-the-relay"];
 fn worker() {
     let Ok(name) = std::env::var(sandbox::CASE) else { return };
     let parts: Vec<_> = name.split('/').collect();
+    if let ["pairs", load] = parts[..] {
+        let report = pairs::run(load.parse().expect("a number"));
+        eprintln!("{name}: {report}");
+        return assert!(report.differences.is_empty(), "the kernel and the listing differ");
+    }
     if let ["foreign", kind, of, placement] = parts[..] {
         return run_foreign(kind, of, placement);
     }
@@ -247,7 +257,8 @@ fn listings_of_other_hands_mean_what_the_kernel_does() {
     for name in
         texts.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
     {
-        if name.ends_with(".nft") && required() {
+        let loads = !name.contains("json") && !UNLOADABLE.contains(&name.as_str());
+        if loads && required() {
             cases.extend([of("corpus", &name, 0), of("corpus", &name, 1)]);
         }
     }
@@ -258,6 +269,22 @@ fn listings_of_other_hands_mean_what_the_kernel_does() {
     let shares: Vec<_> = said.iter().filter_map(share).collect();
     let sum: usize = shares.iter().sum();
     assert!(sum >= foreign::LEAST * shares.len(), "too little is sure: {shares:?}");
+}
+
+/// Every condition with every statement: no rule is lost in either format.
+#[test]
+fn every_condition_with_every_statement_is_read_as_the_kernel_has_it() {
+    if !required() {
+        eprintln!("every condition with every statement: only with PORTCULLIS_REQUIRE_KERNEL=1");
+        return;
+    }
+    let cases: Vec<_> = (0..pairs::loads()).map(|load| format!("pairs/{load}")).collect();
+    let said =
+        all_pass("every_condition_with_every_statement_is_read_as_the_kernel_has_it", &cases);
+    let refused = said.iter().flat_map(|said| said.lines()).filter_map(|line| {
+        line.strip_suffix(" refused")?.rsplit(' ').next()?.parse::<usize>().ok()
+    });
+    eprintln!("{} pairs, of which nft refuses {}", pairs::all(), refused.sum::<usize>());
 }
 
 /// The harness is a check as well: it must pass what is right and name what is wrong.

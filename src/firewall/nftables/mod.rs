@@ -3,7 +3,6 @@
 mod caps;
 mod cells;
 mod group;
-pub(in crate::firewall) mod live;
 mod options;
 mod order;
 mod pieces;
@@ -12,6 +11,7 @@ mod prefixes;
 mod read;
 mod sets;
 mod spell;
+mod syntax;
 mod table;
 mod words;
 
@@ -45,7 +45,7 @@ impl Firewall for Nftables {
     fn limits(&self) -> Vec<Limit> {
         vec![Limit::new(
             "tokens that `define` stands for in nftables",
-            live::MOST.to_string(),
+            syntax::MOST.to_string(),
             "the definitions stand for too much".to_owned(),
             Code::ListingNotRead,
             "definitions of definitions double",
@@ -75,11 +75,11 @@ impl Firewall for Nftables {
     }
 
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
-        read::read(&spec.placement, files)
+        read::artifact(&spec.placement, files)
     }
 
     fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-        live::read(&spec.placement, files)
+        read::listing(&spec.placement, files)
     }
 }
 

@@ -1,7 +1,6 @@
 //! What is generated means what was asked for, and the real nft takes it.
 
-use super::live;
-use super::read::{read, read_listing};
+use super::read::{artifact as read, listing as read_listing};
 use super::testing::{Dice, addresses, empty, filter, origin, packet, run};
 use crate::firewall::options::Setting;
 use crate::firewall::render::Templates;
@@ -9,6 +8,7 @@ use crate::firewall::{Fault, File, Header, Kind, Spec};
 use crate::ir::packet::{Filter, HopLimit, Rule};
 use crate::ir::{Action, L4, Log, Placement, RateLimit, StateMode, TimeUnit};
 use crate::net::{IpSet, PortSet, protocol};
+use crate::program::{Field, Match};
 use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -57,7 +57,7 @@ proptest! {
     #[test]
     fn the_text_read_as_a_listing_means_the_filter(filter in filter(), counters in any::<bool>(), seed in any::<u64>()) {
         let files = artifact(&filter, counters).expect("no fault");
-        let listing = live::read(&filter.placement, &files).unwrap_or_else(|e| panic!("{e:?}\n{}", files[0].text));
+        let listing = read_listing(&filter.placement, &files).unwrap_or_else(|e| panic!("{e:?}\n{}", files[0].text));
         prop_assert!(listing.unclear.is_empty(), "{:?}\n{}", listing.unclear, files[0].text);
         agree(&filter, &listing.program, seed, &files[0].text);
     }
@@ -68,7 +68,7 @@ proptest! {
         for (seed, how) in cuts {
             text = mutated(&text, seed, how);
             let _ = read(&filter.placement, &file(&text));
-            let _ = read_listing(&filter.placement, &text);
+            let _ = read_listing(&filter.placement, &file(&text));
         }
     }
 }
@@ -170,6 +170,7 @@ fn what_is_broken_in_the_text_is_noticed() {
         ("{ 80, 443 }", "80"),
         (" reject with tcp reset", " drop"),
         ("tcp dport 25", "udp dport 25"),
+        ("tcp dport 25", "iifname \"lo\""),
         ("ip6 hoplimit 255", "ip6 hoplimit 254"),
         ("icmpv6 type nd-neighbor-solicit", "icmpv6 type nd-neighbor-advert"),
         ("invalid : drop", "invalid : accept"),
@@ -198,9 +199,8 @@ fn what_touches_more_than_its_table_is_refused() {
         ("tcp dport 25", "tcp dport @nothing"),
         ("tcp dport 25", "tcp dport 025"),
         ("tcp dport 25", "tcp dport { }"),
-        ("tcp dport 25", "th dport 25"),
+        ("tcp dport 25 reject with tcp reset", "th dport 25 drop"),
         ("tcp dport 25", "ip saddr @crm_dst_v6"),
-        ("tcp dport 25", "iifname \"lo\""),
         ("tcp dport 25", "oifname \"eth*\""),
         ("tcp dport 25", "oifname \"eth0\""),
         ("tcp dport 25", "meta mark 1"),
@@ -229,8 +229,59 @@ fn what_touches_more_than_its_table_is_refused() {
         assert!(read.is_err(), "{from} -> {to} was read:\n{broken}");
     }
     let loops = "table inet x {\nchain b {\ntype filter hook input priority 0\njump a\n}\nchain a {\njump a\n}\n}\n";
-    assert!(read_listing(&filter.placement, loops).is_err());
+    assert!(read_listing(&filter.placement, &file(loops)).is_err());
+    for character in ["\\", "$", "\r", "\0", "\u{a0}"] {
+        let broken = good.replacen("tcp dport 25", &format!("tcp dport 25{character}"), 1);
+        assert!(read(&filter.placement, &file(&broken)).is_err(), "{character:?}");
+    }
     assert!(read(&filter.placement, &[]).is_err());
+}
+
+/// Lists of elements are read as a whole, used or not.
+#[test]
+fn lists_of_elements_are_refused_where_they_are_not_understood() {
+    let good = text(&sample());
+    let list = "192.0.2.0/24,\n\t\t\t198.51.100.7,";
+    for elements in [
+        "192.0.2.0/24 198.51.100.7",
+        "192.0.2.0/24,, 198.51.100.7",
+        "192.0.2.0/24, \"x\"",
+        "192.0.2.0/24, # c \\\n198.51.100.7",
+        "192.0.2.0/24, elements = { }",
+        "192.0.2.0/24 timeout 1h",
+        "192.0.2.0/24 : accept",
+        "192.0.2.0/24, ten",
+        "",
+    ] {
+        let broken = good.replacen(list, elements, 1);
+        assert_ne!(broken, good);
+        assert!(read(&Placement::Host, &file(&broken)).is_err(), "{elements}");
+        let unused = good.replacen("\tchain input", &format!("\tset unused {{\n\t\ttype ipv4_addr . inet_proto\n\t\telements = {{ {elements} }}\n\t}}\n\n\tchain input"), 1);
+        assert!(read(&Placement::Host, &file(&unused)).is_err(), "{elements}");
+    }
+}
+
+/// Elements that differ in their last value alone are one product, wherever lines break.
+#[test]
+fn elements_that_differ_in_the_last_value_alone_are_one_product() {
+    let one = |low: u8, ports: &[u32]| {
+        let low = u32::from_be_bytes([10, 0, 0, low]);
+        let ports = ports.iter().map(|port| (*port, *port)).collect();
+        let ports = Match::Field(Field::DestinationPort, ports);
+        vec![Match::Source4(vec![(low, low)]), ports]
+    };
+    let wanted = Match::AnyOf(vec![one(1, &[80, 443]), one(2, &[80]), one(1, &[81])]);
+    for list in [
+        " 10.0.0.1 . 80, 10.0.0.1 . 443,\n10.0.0.2 . 80, 10.0.0.1 . 81 ",
+        "\n10.0.0.1 . 80, # a } b\n\n10.0.0.1 . 443,\n10.0.0.2 . 80,\n10.0.0.1 . 81,\n",
+    ] {
+        let text = format!(
+            "table inet x {{\nset s {{\ntype ipv4_addr . inet_service\nelements = {{{list}}}\n}}\n\
+             chain c {{\ntype filter hook input priority 0\nip saddr . tcp dport @s accept\n}}\n}}\n"
+        );
+        let listing = read_listing(&Placement::Host, &file(&text)).expect(list);
+        assert!(listing.program.chains[0].clauses[0].when.contains(&wanted), "{listing:?}");
+    }
 }
 
 #[test]
@@ -382,9 +433,10 @@ fn kernel_holds(filter: &Filter, counters: bool, seed: u64) {
         nft -p list table inet edge";
     let (fine, listing) = namespace(script, &text);
     assert!(fine, "{listing}\n{text}");
-    let program = read_listing(&filter.placement, &listing)
+    let read = read_listing(&filter.placement, &file(&listing))
         .unwrap_or_else(|e| panic!("{e:?}\n{listing}\n{text}"));
-    agree(filter, &program, seed, &listing);
+    assert!(read.unclear.is_empty(), "{:?}\n{listing}\n{text}", read.unclear);
+    agree(filter, &read.program, seed, &listing);
 }
 
 /// nft 1.0.6 leaves a match on the family out of what it lists in these places, and what is saved so and

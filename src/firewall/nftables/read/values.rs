@@ -1,21 +1,17 @@
 //! Words to the values that they stand for.
 
-use super::refuse;
-use super::syntax::{Elements, Field, Type, Word};
-use crate::firewall::ReadError;
+use super::field::Field;
+use super::names;
+use crate::firewall::services;
 use crate::ir::State;
-use crate::net::{Family, Scalar, icmp, protocol};
-use crate::program::sets;
-use crate::program::{self, Match, Ranges};
-use ipnet::{Ipv4Net, Ipv6Net};
+use crate::net::{Family, icmp, protocol};
+use crate::program::sets::others;
+use crate::program::{self, Match, Ranges, sorted};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
 
-type Result<T> = std::result::Result<T, ReadError>;
-
-/// The values of a match or of a set, by what they are values of.
+/// The values of a condition or of a set, by what they are values of.
 #[derive(Clone, Debug)]
-pub(in crate::firewall::nftables) enum Set {
+pub(super) enum Values {
     /// IPv4 addresses.
     V4(Ranges<u32>),
     /// IPv6 addresses.
@@ -24,190 +20,176 @@ pub(in crate::firewall::nftables) enum Set {
     Numbers(Ranges<u32>),
 }
 
-/// Reads the elements of a set of addresses, ports or protocols.
-pub(super) fn elements(kind: Type, list: Option<&Elements<'_>>, interval: bool) -> Result<Set> {
-    read(kind, interval, |take| {
-        let one = |values: &[Word<'_>]| values.iter().copied().try_for_each(&mut *take);
-        list.map_or(Ok(()), |list| list.each(1, one))
-    })
-}
-
-/// Takes each word of a list in its turn.
-type Take<'t> = dyn FnMut(Word<'_>) -> Result<()> + 't;
-
-/// Reads the values of a type that `each` hands over.
-fn read(kind: Type, interval: bool, each: impl FnOnce(&mut Take<'_>) -> Result<()>) -> Result<Set> {
-    match kind {
-        Type::Address(family) => addresses(family, interval, each),
-        Type::Port => numbers(port_number, interval, each),
-        Type::Protocol => numbers(protocol_number, interval, each),
-    }
-}
-
-/// Reads one element of a set: one prefix needs no set engine.
-pub(in crate::firewall::nftables) fn element(
-    kind: Type,
-    word: Word<'_>,
-    interval: bool,
-) -> Result<Set> {
-    let whole = |most: u8| match word.text.split_once('/') {
-        Some((text, length)) if interval => Some((text, u8::try_from(decimal(length)?).ok()?)),
-        Some(_) => None,
-        None => Some((word.text, most)),
-    };
-    let v4 = || {
-        let (text, length) = whole(32)?;
-        let net = Ipv4Net::new(text.parse().ok()?, length).ok()?;
-        (net.addr() == net.network()).then(|| (net.addr().to_bits(), net.broadcast().to_bits()))
-    };
-    let v6 = || {
-        let (text, length) = whole(128)?;
-        let net = Ipv6Net::new(text.parse().ok()?, length).ok()?;
-        (net.addr() == net.network()).then(|| (net.addr().to_bits(), net.broadcast().to_bits()))
-    };
-    let one = match kind {
-        Type::Address(Family::V4) => v4().map(|range| Set::V4(vec![range])),
-        Type::Address(Family::V6) => v6().map(|range| Set::V6(vec![range])),
-        Type::Port | Type::Protocol => None,
-    };
-    one.map_or_else(|| read(kind, interval, |take| take(word)), Ok)
-}
-
-fn addresses(
-    family: Family,
-    interval: bool,
-    each: impl FnOnce(&mut Take<'_>) -> Result<()>,
-) -> Result<Set> {
-    match family {
-        Family::V4 => {
-            let net = |at: Ipv4Addr, length| {
-                Ipv4Net::new(at, length).ok().filter(|n| n.addr() == n.network())
-            };
-            let (nets, mut ranges) = split(interval, 32, net, Ipv4Addr::to_bits, each)?;
-            ranges.extend(sets::v4(nets));
-            Ok(Set::V4(ranges))
-        }
-        Family::V6 => {
-            let net = |at: Ipv6Addr, length| {
-                Ipv6Net::new(at, length).ok().filter(|n| n.addr() == n.network())
-            };
-            let (nets, mut ranges) = split(interval, 128, net, Ipv6Addr::to_bits, each)?;
-            ranges.extend(sets::v6(nets));
-            Ok(Set::V6(ranges))
+impl Values {
+    /// Returns no values of a field.
+    pub(super) fn none(field: Field) -> Self {
+        match field {
+            Field::Source(Family::V4) | Field::Destination(Family::V4) => Values::V4(Vec::new()),
+            Field::Source(Family::V6) | Field::Destination(Family::V6) => Values::V6(Vec::new()),
+            _ => Values::Numbers(Vec::new()),
         }
     }
-}
 
-/// Splits addresses into prefixes and ranges (`a-b`, which `nft list` writes for what is no prefix).
-fn split<A: FromStr + Copy, N, T: Ord>(
-    interval: bool,
-    most: u8,
-    net: impl Fn(A, u8) -> Option<N>,
-    bits: fn(A) -> T,
-    each: impl FnOnce(&mut Take<'_>) -> Result<()>,
-) -> Result<(Vec<N>, Ranges<T>)> {
-    let (mut nets, mut ranges) = (Vec::new(), Vec::new());
-    each(&mut |word| {
-        let bad = || refuse(word.line, format!("`{}` is not an address or prefix here", word.text));
-        let address = |text: &str| text.parse::<A>().map_err(|_| bad());
-        let mark = word.text.bytes().position(|b| matches!(b, b'-' | b'/'));
-        let (text, rest) = word.text.split_at(mark.unwrap_or(word.text.len()));
-        if let Some(high) = rest.strip_prefix('-') {
-            let (low, high) = (bits(address(text)?), bits(address(high)?));
-            if low > high || !interval {
-                return Err(bad());
+    /// Adds what a word says, `interval` telling whether it may be more than one value. `None` for no value
+    /// of the field.
+    pub(super) fn add(&mut self, field: Field, word: &str, interval: bool) -> Option<()> {
+        match self {
+            Values::V4(ranges) => {
+                ranges.push(v4(word).filter(|(low, high)| interval || low == high)?)
             }
-            ranges.push((low, high));
-            return Ok(());
+            Values::V6(ranges) => {
+                ranges.push(v6(word).filter(|(low, high)| interval || low == high)?)
+            }
+            Values::Numbers(ranges) => numbers(field, word, interval, ranges)?,
         }
-        let length = match rest.strip_prefix('/') {
-            Some(length) if interval => decimal(length).ok_or_else(bad)?,
-            Some(_) => return Err(bad()),
-            None => most.into(),
-        };
-        let length = u8::try_from(length).map_err(|_| bad())?;
-        nets.push(net(address(text)?, length).ok_or_else(bad)?);
-        Ok(())
-    })?;
-    Ok((nets, ranges))
+        Some(())
+    }
+
+    /// Returns the same values in order, each once.
+    pub(super) fn sorted(self) -> Self {
+        match self {
+            Values::V4(ranges) => Values::V4(sorted(&ranges)),
+            Values::V6(ranges) => Values::V6(sorted(&ranges)),
+            Values::Numbers(ranges) => Values::Numbers(sorted(&ranges)),
+        }
+    }
+
+    /// Returns the other values of the field.
+    pub(super) fn negated(self, field: Field) -> Self {
+        match self.sorted() {
+            Values::V4(ranges) => Values::V4(others(&ranges, u32::MAX)),
+            Values::V6(ranges) => Values::V6(others(&ranges, u128::MAX)),
+            Values::Numbers(ranges) => Values::Numbers(others(&ranges, most(field))),
+        }
+    }
+
+    /// Returns the condition that a field has one of the values.
+    pub(super) fn matching(self, field: Field) -> Vec<Match> {
+        use program::Field as Known;
+        let number = |field, ranges| Match::Field(field, ranges);
+        let protocol = |value: u8| number(Known::Protocol, vec![(value.into(), value.into())]);
+        let carried = |value: Option<u8>| value.into_iter().map(protocol);
+        match (field, self) {
+            (Field::Source(_), Values::V4(ranges)) => vec![Match::Source4(ranges)],
+            (Field::Source(_), Values::V6(ranges)) => vec![Match::Source6(ranges)],
+            (_, Values::V4(ranges)) => vec![Match::Destination4(ranges)],
+            (_, Values::V6(ranges)) => vec![Match::Destination6(ranges)],
+            (Field::Family, Values::Numbers(ranges)) => families(&ranges),
+            (Field::Protocol, Values::Numbers(ranges)) => vec![number(Known::Protocol, ranges)],
+            (Field::HopLimit(family), Values::Numbers(ranges)) => {
+                vec![Match::Family(family), number(Known::HopLimit, ranges)]
+            }
+            (Field::SourcePort(of), Values::Numbers(ranges)) => {
+                carried(of).chain([number(Known::SourcePort, ranges)]).collect()
+            }
+            (Field::DestinationPort(of), Values::Numbers(ranges)) => {
+                carried(of).chain([number(Known::DestinationPort, ranges)]).collect()
+            }
+            // nft adds the family and the protocol itself (nft --debug=netlink).
+            (Field::IcmpType(family) | Field::IcmpCode(family), Values::Numbers(ranges)) => {
+                let of = if family == Family::V4 { protocol::ICMP } else { protocol::ICMPV6 };
+                vec![Match::Family(family), protocol(of), number(Known::DestinationPort, ranges)]
+            }
+            (Field::Incoming, Values::Numbers(ranges)) => vec![number(Known::Incoming, ranges)],
+            (Field::Outgoing, Values::Numbers(ranges)) => vec![number(Known::Outgoing, ranges)],
+            (Field::State, Values::Numbers(ranges)) => vec![number(Known::State, ranges)],
+            (Field::Flags, Values::Numbers(ranges)) => {
+                vec![protocol(protocol::TCP), number(Known::TcpFlags, ranges)]
+            }
+            (Field::Source(_) | Field::Destination(_), Values::Numbers(_)) => vec![Match::Unknown],
+        }
+    }
 }
 
-/// Reads a decimal number without leading zeros, which others read as octal.
+/// Reads an address, a prefix without host bits, or a range (which `nft list` writes for what is no prefix).
+fn v4(text: &str) -> Option<(u32, u32)> {
+    let address = |text: &str| text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits);
+    let Some(mark) = text.bytes().position(|b| matches!(b, b'-' | b'/')) else {
+        return address(text).map(|at| (at, at));
+    };
+    let (low, rest) = (address(text.get(..mark)?)?, text.get(mark + 1..)?);
+    if text.as_bytes().get(mark) == Some(&b'-') {
+        return address(rest).filter(|high| low <= *high).map(|high| (low, high));
+    }
+    let host = u32::MAX.checked_shr(decimal(rest).filter(|length| *length <= 32)?).unwrap_or(0);
+    (low & host == 0).then_some((low, low | host))
+}
+
+fn v6(text: &str) -> Option<(u128, u128)> {
+    let address = |text: &str| text.parse::<Ipv6Addr>().ok().map(Ipv6Addr::to_bits);
+    let Some(mark) = text.bytes().position(|b| matches!(b, b'-' | b'/')) else {
+        return address(text).map(|at| (at, at));
+    };
+    let (low, rest) = (address(text.get(..mark)?)?, text.get(mark + 1..)?);
+    if text.as_bytes().get(mark) == Some(&b'-') {
+        return address(rest).filter(|high| low <= *high).map(|high| (low, high));
+    }
+    let host = u128::MAX.checked_shr(decimal(rest).filter(|length| *length <= 128)?).unwrap_or(0);
+    (low & host == 0).then_some((low, low | host))
+}
+
+/// Reads a decimal number without leading zeros, which others read as octal, or a hexadecimal one.
 fn decimal(text: &str) -> Option<u32> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        return u32::from_str_radix(digits, 16).ok();
+    }
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| plain)
 }
 
-fn port_number(text: &str) -> Option<u32> {
-    decimal(text).filter(|port| *port <= 65535)
-}
-
-fn protocol_number(text: &str) -> Option<u32> {
-    let named = match text {
-        // The names in /etc/protocols, by which `nft list` writes them without `--numeric-protocol`.
-        "ipv6-icmp" => Some(protocol::ICMPV6),
-        "ip" => Some(0),
-        _ => protocol::number(text),
-    };
-    named.map(u32::from).or_else(|| decimal(text).filter(|number| *number <= 255))
-}
-
-fn numbers(
-    one: impl Fn(&str) -> Option<u32>,
-    interval: bool,
-    each: impl FnOnce(&mut Take<'_>) -> Result<()>,
-) -> Result<Set> {
-    let mut ranges = Vec::new();
-    each(&mut |word| {
-        let bad = || refuse(word.line, format!("`{}` is not a value here", word.text));
-        // A name may have a hyphen, so the whole word is tried first.
-        let range = match one(word.text) {
-            Some(value) => (value, value),
-            None => {
-                let (low, high) = word.text.split_once('-').ok_or_else(bad)?;
-                (one(low).ok_or_else(bad)?, one(high).ok_or_else(bad)?)
-            }
-        };
-        if range.0 > range.1 || (range.0 < range.1 && !interval) {
-            return Err(bad());
+fn numbers(field: Field, word: &str, interval: bool, ranges: &mut Ranges<u32>) -> Option<()> {
+    // A name may have a hyphen, so the whole word is tried first.
+    let (low, high) = match number(field, word) {
+        Some(value) => (value, value),
+        None => {
+            let (low, high) = word.split_once('-').filter(|_| interval)?;
+            (number(field, low)?, number(field, high)?)
         }
-        ranges.push(range);
-        Ok(())
-    })?;
-    Ok(Set::Numbers(ranges))
-}
-
-/// Reads the values that a rule lists for a field.
-pub(in crate::firewall::nftables) fn listed(
-    field: Field,
-    words: &[Word<'_>],
-    interfaces: impl Fn(&str) -> Option<u32>,
-) -> Result<Set> {
-    let each = |take: &mut Take<'_>| words.iter().copied().try_for_each(take);
-    let octet = |text: &str| decimal(text).filter(|n| *n <= 255);
-    match field {
-        Field::Source(family) | Field::Destination(family) => addresses(family, true, each),
-        Field::Protocol => numbers(protocol_number, true, each),
-        Field::SourcePort(_) | Field::DestinationPort(_) => numbers(port_number, true, each),
-        Field::HopLimit(_) => numbers(octet, true, each),
-        Field::Family => numbers(family_number, false, each),
-        Field::Incoming | Field::Outgoing => numbers(interfaces, false, each),
-        Field::State => numbers(state_number, false, each),
-        Field::Flags => flags(words),
-        Field::IcmpType(family) => icmp_types(family, each),
-        Field::IcmpCode(family) => icmp_codes(family, each),
+    };
+    if low > high {
+        return None;
     }
+    match field {
+        Field::IcmpType(_) => ranges.push((low << 8, high << 8 | 255)),
+        Field::IcmpCode(_) => {
+            ranges.extend((0..=255u32).map(|ty| (ty << 8 | low, ty << 8 | high)));
+        }
+        _ => ranges.push((low, high)),
+    }
+    Some(())
 }
 
-fn family_number(text: &str) -> Option<u32> {
-    match text {
-        "ipv4" => Some(4),
-        "ipv6" => Some(6),
+fn number(field: Field, text: &str) -> Option<u32> {
+    let octet = || decimal(text).filter(|number| *number <= 255);
+    match field {
+        Field::Family => match text {
+            "ipv4" | "ip" | "0x0800" => Some(4),
+            "ipv6" | "ip6" | "0x86dd" => Some(6),
+            _ => None,
+        },
+        Field::Protocol => octet()
+            .or_else(|| protocol::number(text).map(u32::from).or_else(|| names::protocol(text))),
+        Field::SourcePort(_) | Field::DestinationPort(_) => {
+            decimal(text).filter(|port| *port <= 65535).or_else(|| service(text))
+        }
+        Field::HopLimit(_) => octet(),
+        Field::IcmpType(family) => octet()
+            .or_else(|| icmp::number(family, text).map(u32::from))
+            .or_else(|| names::icmp_type(text)),
+        Field::IcmpCode(family) => octet().or_else(|| code(family, text)),
+        Field::State => state(text),
+        Field::Flags => flag(text),
         _ => None,
     }
 }
 
-fn state_number(text: &str) -> Option<u32> {
+/// Numbers are read before, and more strictly.
+fn service(text: &str) -> Option<u32> {
+    let named = text.bytes().any(|b| b.is_ascii_alphabetic());
+    services::port(text).filter(|_| named).map(u32::from)
+}
+
+fn state(text: &str) -> Option<u32> {
     let state = match text {
         "new" => State::New,
         "established" => State::Established,
@@ -220,7 +202,7 @@ fn state_number(text: &str) -> Option<u32> {
 }
 
 /// Returns the bit of a TCP flag in the flags octet.
-pub(in crate::firewall::nftables) fn flag(name: &str) -> Option<u32> {
+pub(super) fn flag(name: &str) -> Option<u32> {
     Some(match name {
         "fin" => 1,
         "syn" => 2,
@@ -234,33 +216,9 @@ pub(in crate::firewall::nftables) fn flag(name: &str) -> Option<u32> {
     })
 }
 
-/// Returns the flags octets in which one of the flags is set (RFC 9293 3.1).
-fn flags(words: &[Word<'_>]) -> Result<Set> {
-    let mut mask = 0u32;
-    for word in words {
-        mask |= flag(word.text)
-            .ok_or_else(|| refuse(word.line, format!("`{}` is not a TCP flag", word.text)))?;
-    }
-    Ok(Set::Numbers(
-        (0..=255).filter(|octet| octet & mask != 0).map(|octet| (octet, octet)).collect(),
-    ))
-}
-
-fn icmp_types(family: Family, each: impl FnOnce(&mut Take<'_>) -> Result<()>) -> Result<Set> {
-    let one = |text: &str| match decimal(text) {
-        Some(number) => Some(number).filter(|number| *number <= 255),
-        None => icmp::number(family, text).map(u32::from),
-    };
-    let Set::Numbers(types) = numbers(one, true, each)? else {
-        return Ok(Set::Numbers(Vec::new()));
-    };
-    let words = types.into_iter().map(|(low, high)| (low << 8, high << 8 | 255));
-    Ok(Set::Numbers(words.collect()))
-}
-
 /// The names of codes that `nft list` writes; RFC 792, RFC 1812, RFC 4443.
-fn code_number(family: Family, text: &str) -> Option<u32> {
-    let named = match (family, text) {
+fn code(family: Family, text: &str) -> Option<u32> {
+    Some(match (family, text) {
         (Family::V4, "net-unreachable") | (Family::V6, "no-route") => 0,
         (Family::V4, "host-unreachable") | (Family::V6, "admin-prohibited") => 1,
         (Family::V4, "prot-unreachable") => 2,
@@ -271,91 +229,8 @@ fn code_number(family: Family, text: &str) -> Option<u32> {
         (Family::V4, "net-prohibited") => 9,
         (Family::V4, "host-prohibited") => 10,
         (Family::V4, "admin-prohibited") => 13,
-        _ => return decimal(text).filter(|number| *number <= 255),
-    };
-    Some(named)
-}
-
-fn icmp_codes(family: Family, each: impl FnOnce(&mut Take<'_>) -> Result<()>) -> Result<Set> {
-    let Set::Numbers(codes) = numbers(|text| code_number(family, text), true, each)? else {
-        return Ok(Set::Numbers(Vec::new()));
-    };
-    let of_type = |ty: u32| codes.iter().map(move |(low, high)| (ty << 8 | low, ty << 8 | high));
-    Ok(Set::Numbers((0..=255).flat_map(of_type).collect()))
-}
-
-/// Returns the values below `most` that no range has.
-fn complement<T: Scalar>(ranges: &Ranges<T>, most: T) -> Ranges<T> {
-    let mut sorted = ranges.clone();
-    sorted.sort_unstable();
-    let mut gaps = Vec::new();
-    let mut from = Some(T::MIN);
-    for (low, high) in sorted {
-        if let (Some(start), Some(end)) = (from, low.previous())
-            && start <= end
-        {
-            gaps.push((start, end));
-        }
-        let after = high.next().filter(|_| high < most);
-        from = match (from, after) {
-            (Some(start), Some(after)) => Some(start.max(after)),
-            _ => None,
-        };
-    }
-    gaps.extend(from.filter(|start| *start <= most).map(|start| (start, most)));
-    gaps
-}
-
-impl Set {
-    /// Returns the other values of the field.
-    pub(in crate::firewall::nftables) fn negated(&self, field: Field, interfaces: u32) -> Self {
-        match self {
-            Set::V4(ranges) => Set::V4(complement(ranges, u32::MAX)),
-            Set::V6(ranges) => Set::V6(complement(ranges, u128::MAX)),
-            Set::Numbers(ranges) => Set::Numbers(complement(ranges, most(field, interfaces))),
-        }
-    }
-
-    /// Returns the condition that a field has one of the values; `None` when they do not fit the field.
-    pub(in crate::firewall::nftables) fn matching(self, field: Field) -> Option<Vec<Match>> {
-        use program::Field as Known;
-        let number = |field, ranges| Match::Field(field, ranges);
-        let exactly = |value: u8| vec![(u32::from(value), u32::from(value))];
-        let protocol = |value: u8| number(Known::Protocol, exactly(value));
-        let carried = |value: Option<u8>| value.into_iter().map(protocol);
-        Some(match (field, self) {
-            (Field::Source(Family::V4), Set::V4(ranges)) => vec![Match::Source4(ranges)],
-            (Field::Source(Family::V6), Set::V6(ranges)) => vec![Match::Source6(ranges)],
-            (Field::Destination(Family::V4), Set::V4(ranges)) => vec![Match::Destination4(ranges)],
-            (Field::Destination(Family::V6), Set::V6(ranges)) => vec![Match::Destination6(ranges)],
-            (Field::Family, Set::Numbers(ranges)) => families(&ranges),
-            (Field::Protocol, Set::Numbers(ranges)) => vec![number(Known::Protocol, ranges)],
-            (Field::HopLimit(family), Set::Numbers(ranges)) => {
-                vec![Match::Family(family), number(Known::HopLimit, ranges)]
-            }
-            (Field::SourcePort(of), Set::Numbers(ranges)) => {
-                carried(of).chain([number(Known::SourcePort, ranges)]).collect()
-            }
-            (Field::DestinationPort(of), Set::Numbers(ranges)) => {
-                carried(of).chain([number(Known::DestinationPort, ranges)]).collect()
-            }
-            // nft adds the family and the protocol itself (nft --debug=netlink).
-            (Field::IcmpType(family) | Field::IcmpCode(family), Set::Numbers(ranges)) => {
-                let of = match family {
-                    Family::V4 => protocol::ICMP,
-                    Family::V6 => protocol::ICMPV6,
-                };
-                vec![Match::Family(family), protocol(of), number(Known::DestinationPort, ranges)]
-            }
-            (Field::Incoming, Set::Numbers(ranges)) => vec![number(Known::Incoming, ranges)],
-            (Field::Outgoing, Set::Numbers(ranges)) => vec![number(Known::Outgoing, ranges)],
-            (Field::State, Set::Numbers(ranges)) => vec![number(Known::State, ranges)],
-            (Field::Flags, Set::Numbers(ranges)) => {
-                vec![protocol(protocol::TCP), number(Known::TcpFlags, ranges)]
-            }
-            _ => return None,
-        })
-    }
+        _ => return None,
+    })
 }
 
 /// The numbers are 4 and 6, or what is left of all when negated.
@@ -370,10 +245,9 @@ fn families(ranges: &Ranges<u32>) -> Vec<Match> {
 }
 
 /// Returns the largest value of a field of numbers.
-fn most(field: Field, interfaces: u32) -> u32 {
+fn most(field: Field) -> u32 {
     match field {
         Field::Family | Field::Protocol | Field::HopLimit(_) | Field::Flags => 255,
-        Field::Incoming | Field::Outgoing => interfaces,
         Field::State => 4,
         _ => 65535,
     }
