@@ -109,7 +109,7 @@ pub fn listing(bytes: &[u8]) -> Far {
         let text = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n".to_owned();
         files.push(File { path: "edge-v6.rules".to_owned(), text, executable: false });
     }
-    let listing = firewall::read(&spec_of(kind, path), &files);
+    let listing = firewall::read(&spec_of(kind, path), &files, None);
     if let Ok(listing) = &listing {
         assert!(listing.program.check().is_ok());
     }
@@ -135,7 +135,7 @@ pub fn readers(text: &str) -> Far {
         let artifact = firewall::read_artifact(&spec, std::slice::from_ref(&file));
         // As tools list it: JSON may be called like a prefix list.
         let listed = File { path: "pl-1.json".to_owned(), ..file.clone() };
-        let lists = [listed, file].map(|file| firewall::read(&spec, &[file]));
+        let lists = [listed, file].map(|file| firewall::read(&spec, &[file], None));
         // A text with no rule in it is read as a listing by most.
         let ruled =
             |list: &firewall::Listing| list.program.chains.iter().any(|c| !c.clauses.is_empty());

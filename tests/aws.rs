@@ -57,7 +57,7 @@ fn runs_as_meant(folder: &Path, policy: &str, target: &str) {
     let case = corpus::case(&policies.join(format!("{policy}.yaml")));
     let spec = case.artifacts.iter().map(|(spec, _)| spec).find(|spec| spec.name == target);
     let spec = spec.expect("the target");
-    let listing = firewall::read(spec, &files).expect("a listing");
+    let listing = firewall::read(spec, &files, None).expect("a listing");
     assert_eq!(listing.unclear, [], "{target}");
     let intent = Intent::of(&case.rules, spec, case.members.get(target));
     let proof = Prover::new(&case.rules).prove_claim(&intent.claim(), &listing.program);

@@ -147,7 +147,7 @@ proptest! {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, seed);
-            let listing = firewall::read(&spec, &[file("told.json", &text)]);
+            let listing = firewall::read(&spec, &[file("told.json", &text)], None);
             let listing = listing.map_err(|e| TestCaseError::fail(format!("{e:?} in\n{text}")))?;
             prop_assert!(listing.unclear.is_empty(), "{:?} in\n{text}", listing.unclear);
             let proof = prover.prove_claim(&intent.claim(), &listing.program);
@@ -198,11 +198,11 @@ proptest! {
                 continue;
             };
             let text = described(&spec.kind, &files[0].text, 1);
-            let clear = firewall::read(&spec, &[file("told.json", &text)]).expect("a listing");
+            let clear = firewall::read(&spec, &[file("told.json", &text)], None).expect("a listing");
             let told: Value = serde_json::from_str(&text).expect("JSON");
             for (which, rename) in &which {
                 let text = serde_json::to_string(&blurred(&told, *which, *rename)).expect("JSON");
-                let Ok(listing) = firewall::read(&spec, &[file("told.json", &text)]) else {
+                let Ok(listing) = firewall::read(&spec, &[file("told.json", &text)], None) else {
                     continue;
                 };
                 for packet in packets.iter().filter(|p| matches!(p.hook, Hook::Input | Hook::Output)) {
@@ -292,11 +292,12 @@ fn every_small_change_of_an_answer_is_found() {
         let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
         let claim = intent.claim();
         let text = described(&spec.kind, &files[0].text, 4);
-        let listing = firewall::read(spec, &[file("told.json", &text)]).expect("a listing");
+        let listing = firewall::read(spec, &[file("told.json", &text)], None).expect("a listing");
         assert!(prover.prove_claim(&claim, &listing.program).is_ok(), "{}", spec.name);
         for (what, mutant) in mutants(&serde_json::from_str(&text).expect("JSON")) {
             let text = serde_json::to_string_pretty(&mutant).expect("JSON");
-            let listing = firewall::read(spec, &[file("told.json", &text)]).expect("a listing");
+            let listing =
+                firewall::read(spec, &[file("told.json", &text)], None).expect("a listing");
             match prover.prove_claim(&claim, &listing.program) {
                 Err(Failure::Different { packet, .. } | Failure::NotAsDeclared { packet, .. }) => {
                     let claimed = claim.verdict(&case.rules, &packet);

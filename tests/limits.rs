@@ -100,7 +100,7 @@ fn listing(kind: Kind, path: &str, text: &str, strict: bool) -> String {
     let file = File { path: path.to_owned(), text: text.to_owned(), executable: false };
     let reason = match strict {
         true => firewall::read_artifact(&spec, &[file]).err(),
-        false => firewall::read(&spec, &[file]).err(),
+        false => firewall::read(&spec, &[file], None).err(),
     };
     reason.map_or_else(|| "it was read".to_owned(), |error| error.reason)
 }

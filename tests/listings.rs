@@ -158,7 +158,7 @@ impl Case {
         let one = |text: &str| text.parse().expect("a prefix");
         let members =
             self.said("members").map(|text| IpSet::from_prefixes(text.split(' ').map(one)));
-        firewall::read_behind(&self.spec, &self.files, members.as_ref())
+        firewall::read(&self.spec, &self.files, members.as_ref())
     }
 }
 
@@ -386,7 +386,7 @@ fn what_is_no_listing_is_refused_with_the_reason() {
             executable: false,
         };
         let files: Vec<_> = files.iter().map(file).collect();
-        let read = firewall::read(&spec(kind, Placement::Host, StateMode::Stateful), &files);
+        let read = firewall::read(&spec(kind, Placement::Host, StateMode::Stateful), &files, None);
         let said = read.err().map_or_else(|| "nothing".to_owned(), |error| error.reason);
         assert!(said.contains(reason), "`{reason}`, not `{said}`: {files:?}");
     }
@@ -459,7 +459,7 @@ proptest! {
         if stateless {
             spec.state = StateMode::Stateless;
         }
-        if let Ok(listing) = firewall::read(&spec, &files) {
+        if let Ok(listing) = firewall::read(&spec, &files, None) {
             prop_assert!(listing.program.check().is_ok());
             if spec.kind.word().starts_with("aws-") {
                 prop_assert!(said(&listing), "{:?}", listing.unclear);
@@ -491,7 +491,7 @@ proptest! {
             let files = firewall::generate(&intent.filter, &spec, &header, &Templates::default());
             let Ok(files) = files else { continue };
             let text: String = files.iter().map(|file| file.text.clone()).collect();
-            let listing = firewall::read(&spec, &files)
+            let listing = firewall::read(&spec, &files, None)
                 .map_err(|error| TestCaseError::fail(format!("{}: {error:?} in\n{text}", spec.name)))?;
             prop_assert!(listing.unclear.is_empty(), "{}: {:?} in\n{text}", spec.name, listing.unclear);
             if let Err(failure) = prover.prove_claim(&intent.claim(), &listing.program) {

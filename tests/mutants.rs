@@ -188,7 +188,7 @@ fn listed(
         }
         files.retain(|file| !file.executable);
     }
-    let Ok(listing) = firewall::read(spec, &files) else { return false };
+    let Ok(listing) = firewall::read(spec, &files, None) else { return false };
     let intent = Intent::of(&case.rules, spec, case.members.get(&spec.name));
     let mut differences =
         |program: &Program| prover.differences(&intent.claim(), program, 4).expect("small");

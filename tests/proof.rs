@@ -5,12 +5,12 @@ mod common;
 
 use common::Edges;
 use portcullis::ir::flow::{Defaults, RuleSet};
-use portcullis::ir::packet::Sight;
+use portcullis::ir::packet::MatchCaps;
 use portcullis::ir::{Action, Baseline, Placement, StateMode, Verdict, decide};
 use portcullis::net::PortSet;
 use portcullis::pass;
 use portcullis::program::Program;
-use portcullis::program::{Chain, Clause, Field, Match, Place, Then};
+use portcullis::program::{Chain, Clause, Field, Match, Place, Target};
 use portcullis::proof::{Budget, Claim, Differs, Failure, Prover, between, of_filter};
 use proptest::prelude::*;
 
@@ -74,7 +74,7 @@ proptest! {
                 clauses[at].when.remove(condition);
             }
             3 => widen(&mut clauses[at].when),
-            _ => clauses[at].then = Then::Return,
+            _ => clauses[at].then = Target::Return,
         }
         let proven = check(&policy, &placement, state, &program, seed)?;
         let claim = Claim { placement: &placement, state, unseen: &[], declared: None };
@@ -198,14 +198,14 @@ fn split(program: &mut Program, chain: usize, at: usize, how: usize) {
     match how {
         0 | 1 => {
             let moved = clauses.split_off(at);
-            let then = if how == 0 { Then::Jump(new) } else { Then::Goto(new) };
+            let then = if how == 0 { Target::Jump(new) } else { Target::Goto(new) };
             clauses.push(portcullis::program::Clause { when: Vec::new(), then, ..model });
             program.chains.push(Chain { name: "end".to_owned(), clauses: moved });
         }
         2 => {
             // One clause alone, behind a jump that has its condition.
             let inner = portcullis::program::Clause { when: Vec::new(), ..model.clone() };
-            clauses[at].then = Then::Jump(new);
+            clauses[at].then = Target::Jump(new);
             program.chains.push(Chain { name: "one".to_owned(), clauses: vec![inner] });
         }
         _ => {
@@ -245,8 +245,8 @@ fn an_empty_artifact_is_not_a_policy() {
 }
 
 /// A firewall that looks at nothing more than it must.
-const BLIND: Sight =
-    Sight { source_ports: false, tcp_flags: false, hop_limit: false, link: true, behind: None };
+const BLIND: MatchCaps =
+    MatchCaps { source_ports: false, tcp_flags: false, hop_limit: false, link: true, behind: None };
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
@@ -312,7 +312,7 @@ fn nothing_is_claimed_of_packets_that_are_not_seen() {
     let mut program = of_filter(&drop_all);
     let open = Clause {
         when: vec![field(Field::Protocol, 17), field(Field::DestinationPort, 68)],
-        then: Then::Decide(Verdict::Accept),
+        then: Target::Decide(Verdict::Accept),
         place: Place::default(),
     };
     program.chains[1].clauses.insert(0, open.clone());

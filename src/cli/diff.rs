@@ -210,7 +210,7 @@ fn of_firewalls(
     let target = one_target(command, &policy)?;
     let read = |path: &String| {
         let files = load::files(std::slice::from_ref(path))?;
-        verify::read(&target.spec, &files, None).map_err(|(error, _)| unread(&files, &error))
+        verify::read(&target.spec, &files, None).map_err(|error| unread(&files, &error))
     };
     let (old, new) = (read(old)?, read(new)?);
     let sets = resolve::names(&policy, &feeds);

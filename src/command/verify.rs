@@ -93,8 +93,8 @@ impl Session<'_> {
         let members = self.resolved.members.get(&spec.name);
         let listing = match read(spec, files, members) {
             Ok(listing) => listing,
-            Err((error, strict)) => {
-                diags.push(not_read(target, files, &error, &strict, sources));
+            Err(error) => {
+                diags.push(not_read(target, files, &error, sources));
                 return None;
             }
         };
@@ -213,29 +213,19 @@ pub(crate) fn done(listing: &Listing, packet: &Packet) -> Vec<Done> {
     listing.program.outcomes(packet).into_iter().map(one).collect()
 }
 
-/// Reads files strictly, as artifacts of this program, or else as a listing; gives both reasons when
-/// neither can be done.
+/// Reads a live listing, or artifacts that somebody may have edited.
 pub(crate) fn read(
     spec: &Spec,
     files: &[File],
     members: Option<&IpSet>,
-) -> Result<Listing, (ReadError, ReadError)> {
-    phase("read", || {
-        let strict = match firewall::read_artifact(spec, files) {
-            Ok(program) => {
-                return Ok(Listing { program, files: files.to_vec(), unclear: Vec::new() });
-            }
-            Err(error) => error,
-        };
-        firewall::read_behind(spec, files, members).map_err(|error| (error, strict))
-    })
+) -> Result<Listing, ReadError> {
+    phase("read", || firewall::read(spec, files, members))
 }
 
 fn not_read(
     target: &Target,
     files: &[File],
     error: &ReadError,
-    strict: &ReadError,
     sources: &mut SourceMap,
 ) -> Diagnostic {
     let message =
@@ -245,11 +235,7 @@ fn not_read(
         let id = sources.add(&file.path, file.text.clone());
         diagnostic = diagnostic.at(sources.line_span(id, error.place.line), "");
     }
-    let file = files.get(strict.place.file).map_or("", |file| &file.path);
-    let at = format!("{file}:{}: {}", strict.place.line, strict.reason);
-    diagnostic
-        .at(target.name, "this target")
-        .note(format!("nor is it an artifact as written: {at}"))
+    diagnostic.at(target.name, "this target")
 }
 
 /// Differences of one kind that meet the firewall at the same places: both families together.

@@ -19,10 +19,10 @@ mod services;
 mod text;
 
 use crate::diag::{Code, Limit};
-use crate::ir::packet::{Filter, Sight};
+use crate::ir::packet::{Filter, MatchCaps};
 use crate::ir::{Hook, Origin, Placement, StateMode, Verdict};
 use crate::net::IpSet;
-use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Target};
 use caps::Caps;
 use options::{OptionSpec, Setting, Settings, Values};
 
@@ -58,7 +58,7 @@ pub trait Firewall: Sync {
 
     /// Returns what it can look at in a packet; `members` are the addresses behind it, where the policy says
     /// them.
-    fn sight(&self, members: Option<&IpSet>) -> Sight;
+    fn sight(&self, members: Option<&IpSet>) -> MatchCaps;
 
     /// Returns the packets that never come to this firewall, as conjunctions: nothing is claimed of them.
     /// Only what the vendor documents, and other addresses than the members' own.
@@ -83,25 +83,18 @@ pub trait Firewall: Sync {
     /// The first place that is not understood.
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError>;
 
-    /// Reads what a running firewall lists of itself, or rules that somebody else wrote: whatever its own
-    /// tools print. Only what cannot be read at all is an error.
+    /// Reads a live listing, or rules written by hand: whatever the firewall's own tools print. What is not
+    /// positively known is doubt. `members` are the addresses behind it, which rules may name without saying
+    /// them.
     ///
     /// # Errors
     /// The first place that is not the format, or a part without which nothing can be said.
-    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError>;
-
-    /// Reads it where the addresses behind it are known, which rules may name without saying them.
-    ///
-    /// # Errors
-    /// As without them.
-    fn read_behind(
+    fn read(
         &self,
         spec: &Spec,
         files: &[File],
-        _members: Option<&IpSet>,
-    ) -> Result<Listing, ReadError> {
-        self.read(spec, files)
-    }
+        members: Option<&IpSet>,
+    ) -> Result<Listing, ReadError>;
 }
 
 /// A kind of firewall with its options.
@@ -199,7 +192,7 @@ impl Kind {
     }
 
     /// Returns what it can look at in a packet.
-    pub fn sight(&self, members: Option<&IpSet>) -> Sight {
+    pub fn sight(&self, members: Option<&IpSet>) -> MatchCaps {
         self.firewall.sight(members)
     }
 
@@ -354,7 +347,7 @@ fn unknown(one: &Match) -> bool {
 
 /// Adds that packets at some hooks may be refused by something that is not read.
 pub(crate) fn may_refuse(program: &mut Program, hooks: &[Hook], place: Place) {
-    let clause = Clause { when: vec![Match::Unknown], then: Then::Decide(Verdict::Drop), place };
+    let clause = Clause { when: vec![Match::Unknown], then: Target::Decide(Verdict::Drop), place };
     let chain = program.chains.len();
     program.chains.push(Chain { name: "elsewhere".to_owned(), clauses: vec![clause] });
     let base = |hook| Base { when: vec![at_hook(hook)], chain, policy: Verdict::Accept, place };
@@ -382,24 +375,13 @@ pub fn read_artifact(spec: &Spec, files: &[File]) -> Result<Program, ReadError> 
     spec.kind.firewall.read_artifact(spec, files)
 }
 
-/// Reads what a running firewall lists of itself, or rules that somebody else wrote.
+/// Reads a live listing, or rules written by hand; `members` are the addresses behind the firewall, where the
+/// policy says them.
 ///
 /// # Errors
 /// The first place that is not the format, or a part without which nothing can be said.
-pub fn read(spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-    spec.kind.firewall.read(spec, files)
-}
-
-/// Reads it where the addresses behind it are known.
-///
-/// # Errors
-/// As without them.
-pub fn read_behind(
-    spec: &Spec,
-    files: &[File],
-    members: Option<&IpSet>,
-) -> Result<Listing, ReadError> {
-    spec.kind.firewall.read_behind(spec, files, members)
+pub fn read(spec: &Spec, files: &[File], members: Option<&IpSet>) -> Result<Listing, ReadError> {
+    spec.kind.firewall.read(spec, files, members)
 }
 
 /// Returns the limits of the readers.

@@ -167,7 +167,7 @@ impl Rule {
 /// What a firewall can look at, beyond protocols, destination ports, ICMP types and the other side's
 /// addresses.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sight {
+pub struct MatchCaps {
     /// Source ports.
     pub source_ports: bool,
     /// TCP flags.
@@ -180,10 +180,15 @@ pub struct Sight {
     pub behind: Option<IpSet>,
 }
 
-impl Sight {
+impl MatchCaps {
     /// All of it.
-    pub const FULL: Sight =
-        Sight { source_ports: true, tcp_flags: true, hop_limit: true, link: true, behind: None };
+    pub const FULL: MatchCaps = MatchCaps {
+        source_ports: true,
+        tcp_flags: true,
+        hop_limit: true,
+        link: true,
+        behind: None,
+    };
 }
 
 /// What one firewall does with packets: the input of every target's plan.

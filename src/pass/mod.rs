@@ -13,7 +13,7 @@ pub mod state;
 pub mod widen;
 
 use crate::ir::flow::RuleSet;
-use crate::ir::packet::{Filter, Sight};
+use crate::ir::packet::{Filter, MatchCaps};
 use crate::ir::{Placement, StateMode};
 use widen::Widened;
 
@@ -27,7 +27,7 @@ pub fn filter_for(
     policy: &RuleSet,
     placement: &Placement,
     state: StateMode,
-    sight: &Sight,
+    sight: &MatchCaps,
 ) -> Widened {
     let widened = widen::widen(state::lower(policy, placement, state), sight);
     Widened { filter: merged(widened.filter), ..widened }

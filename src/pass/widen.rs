@@ -3,7 +3,7 @@
 //! This pass may change the meaning, but only by letting more through: the artifact is then proven to mean
 //! exactly what this pass reported.
 
-use crate::ir::packet::{ACK, Filter, HopLimit, Rule, Sight, TcpFlags};
+use crate::ir::packet::{ACK, Filter, HopLimit, MatchCaps, Rule, TcpFlags};
 use crate::ir::{Action, Direction, Hook, Interface, L4, Origin, OriginKind, Packet, State};
 use crate::net::{Family, IpSet, PortSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -40,7 +40,7 @@ pub struct Widened {
 }
 
 /// Leaves out what a firewall cannot match.
-pub fn widen(mut filter: Filter, sight: &Sight) -> Widened {
+pub fn widen(mut filter: Filter, sight: &MatchCaps) -> Widened {
     let (mut report, mut unsayable) = (Vec::new(), Vec::new());
     for way in [Direction::Inbound, Direction::Outbound] {
         let place = filter.placement.governed(way);
@@ -75,12 +75,12 @@ fn own(rule: &Rule, way: Direction) -> &IpSet {
 }
 
 /// Tells whether a rule is about anything behind the firewall.
-fn meets(rule: &Rule, way: Direction, sight: &Sight) -> bool {
+fn meets(rule: &Rule, way: Direction, sight: &MatchCaps) -> bool {
     sight.behind.as_ref().is_none_or(|behind| !own(rule, way).is_disjoint(behind))
 }
 
 /// Returns a rule without the conditions that cannot be matched, and which they are.
-fn without(rule: &Rule, way: Direction, sight: &Sight) -> (Rule, Vec<&'static str>) {
+fn without(rule: &Rule, way: Direction, sight: &MatchCaps) -> (Rule, Vec<&'static str>) {
     let mut wider = rule.clone();
     let mut lost = Vec::new();
     if let Some(behind) = &sight.behind {
@@ -124,7 +124,13 @@ fn without(rule: &Rule, way: Direction, sight: &Sight) -> (Rule, Vec<&'static st
 type Place = (Hook, Interface, Interface);
 
 /// Returns packets that come to the firewall and that only the wider rule matches: one for each lost condition.
-fn examples(rule: &Rule, wider: &Rule, way: Direction, place: Place, sight: &Sight) -> Vec<Packet> {
+fn examples(
+    rule: &Rule,
+    wider: &Rule,
+    way: Direction,
+    place: Place,
+    sight: &MatchCaps,
+) -> Vec<Packet> {
     let Some(packet) = first(rule, place) else { return Vec::new() };
     let other_port = rule.l4.source().complement().ranges().iter().map(|(_, high)| *high).max();
     let mut changed = vec![

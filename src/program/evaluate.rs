@@ -1,6 +1,6 @@
 //! What a program does with one packet; written independently of the diagrams, which tests compare with it.
 
-use super::{Base, Clause, Field, Match, Place, Program, Then};
+use super::{Base, Clause, Field, Match, Place, Program, Target};
 use crate::ir::{Hook, Packet, State, Verdict};
 use std::net::IpAddr;
 
@@ -75,23 +75,23 @@ impl Program {
                 continue;
             }
             let goes_on = match clause.then {
-                Then::Continue => true,
-                Then::Return => {
+                Target::Continue => true,
+                Target::Return => {
                     left = true;
                     false
                 }
-                Then::Decide(verdict) => {
+                Target::Decide(verdict) => {
                     note(vec![(verdict, clause.place)]);
                     false
                 }
-                Then::Goto(chain) => {
+                Target::Goto(chain) => {
                     let (mut outcomes, undecided) = self.may(chain, packet);
                     outcomes.iter_mut().for_each(|one| one.1 = self.rule(chain, clause, one.1));
                     note(outcomes);
                     left |= undecided;
                     false
                 }
-                Then::Jump(chain) => {
+                Target::Jump(chain) => {
                     let (mut outcomes, undecided) = self.may(chain, packet);
                     outcomes.iter_mut().for_each(|one| one.1 = self.rule(chain, clause, one.1));
                     note(outcomes);
@@ -117,10 +117,10 @@ impl Program {
         let matching = |clause: &&Clause| all(&clause.when, packet);
         for clause in clauses.iter().filter(matching) {
             match clause.then {
-                Then::Continue => {}
-                Then::Return => return Outcome::Undecided,
-                Then::Decide(verdict) => return Outcome::Decided(verdict, clause.place),
-                Then::Goto(chain) => {
+                Target::Continue => {}
+                Target::Return => return Outcome::Undecided,
+                Target::Decide(verdict) => return Outcome::Decided(verdict, clause.place),
+                Target::Goto(chain) => {
                     return match self.chain(chain, packet) {
                         Outcome::Decided(verdict, place) => {
                             Outcome::Decided(verdict, self.rule(chain, clause, place))
@@ -128,7 +128,7 @@ impl Program {
                         undecided => undecided,
                     };
                 }
-                Then::Jump(chain) => {
+                Target::Jump(chain) => {
                     if let Outcome::Decided(verdict, place) = self.chain(chain, packet) {
                         return Outcome::Decided(verdict, self.rule(chain, clause, place));
                     }
@@ -144,7 +144,7 @@ impl Program {
         let answers = |clause: &Clause| {
             matches!(
                 clause.then,
-                Then::Continue | Then::Decide(Verdict::RejectReset | Verdict::RejectProhibited)
+                Target::Continue | Target::Decide(Verdict::RejectReset | Verdict::RejectProhibited)
             )
         };
         let only = self.chains.get(chain).is_some_and(|chain| chain.clauses.iter().all(answers));
@@ -182,7 +182,7 @@ impl Program {
                 continue;
             };
             path.push((chain, at + 1));
-            let (Then::Jump(next) | Then::Goto(next)) = clause.then else { continue };
+            let (Target::Jump(next) | Target::Goto(next)) = clause.then else { continue };
             if next >= self.chains.len() {
                 return Err((clause.place, "the chain is not there".to_owned()));
             }

@@ -51,7 +51,7 @@ pub struct Clause {
     /// A conjunction; empty matches every packet.
     pub when: Vec<Match>,
     /// What is done with a packet that matches.
-    pub then: Then,
+    pub then: Target,
     /// Where the clause is in the text.
     pub place: Place,
 }
@@ -67,7 +67,7 @@ pub struct Place {
 
 /// What a clause does with a packet that it matches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Then {
+pub enum Target {
     /// Ends here.
     Decide(Verdict),
     /// Runs a chain, then continues after this clause if the chain returned.

@@ -3,9 +3,9 @@
 use crate::ir::packet::{Filter, HopLimit, Rule, TcpFlags};
 use crate::ir::{Action, Direction, Hook, Path, StateMode, Verdict};
 use crate::net::Family;
-use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Target};
 
-fn clause(when: Vec<Match>, then: Then) -> Clause {
+fn clause(when: Vec<Match>, then: Target) -> Clause {
     Clause { when, then, place: Place::default() }
 }
 
@@ -46,11 +46,11 @@ fn decide(action: Action, mut when: Vec<Match>) -> Vec<Clause> {
     if action == Action::Reject {
         when.push(Match::Field(Field::Protocol, vec![(0, 5), (7, 255)]));
         return vec![
-            clause(tcp, Then::Decide(Verdict::RejectReset)),
-            clause(when, Then::Decide(Verdict::RejectProhibited)),
+            clause(tcp, Target::Decide(Verdict::RejectReset)),
+            clause(when, Target::Decide(Verdict::RejectProhibited)),
         ];
     }
-    vec![clause(when, Then::Decide(Verdict::of(action, 0)))]
+    vec![clause(when, Target::Decide(Verdict::of(action, 0)))]
 }
 
 fn chain(filter: &Filter, way: Direction) -> Chain {
@@ -58,9 +58,9 @@ fn chain(filter: &Filter, way: Direction) -> Chain {
     if filter.state == StateMode::Stateful {
         clauses.push(clause(
             vec![Match::Field(Field::State, vec![(1, 2)])],
-            Then::Decide(Verdict::Accept),
+            Target::Decide(Verdict::Accept),
         ));
-        clauses.push(clause(vec![one(Field::State, 3)], Then::Decide(Verdict::Drop)));
+        clauses.push(clause(vec![one(Field::State, 3)], Target::Decide(Verdict::Drop)));
     }
     for rule in filter.rules(way) {
         for family in Family::BOTH {
@@ -96,11 +96,11 @@ pub fn of_filter(filter: &Filter) -> Program {
                 }
                 let then = match filter.placement.path(hook, incoming, outgoing) {
                     Path::Tracking if filter.state == StateMode::Stateless => {
-                        Then::Decide(Verdict::Untrack)
+                        Target::Decide(Verdict::Untrack)
                     }
-                    Path::Ungoverned | Path::Tracking => Then::Decide(Verdict::Accept),
-                    Path::Loopback(_) if filter.loopback => Then::Decide(Verdict::Accept),
-                    Path::Loopback(way) | Path::Governed(way) => Then::Goto(match way {
+                    Path::Ungoverned | Path::Tracking => Target::Decide(Verdict::Accept),
+                    Path::Loopback(_) if filter.loopback => Target::Decide(Verdict::Accept),
+                    Path::Loopback(way) | Path::Governed(way) => Target::Goto(match way {
                         Direction::Inbound => 1,
                         Direction::Outbound => 2,
                     }),

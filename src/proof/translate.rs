@@ -13,7 +13,7 @@ use super::terminal::{ACCEPT, LEFT, MAYBE, Node, UNDECIDED, exchanged, terminal}
 use super::value::Value;
 use crate::ir::Placement;
 use crate::net::Family;
-use crate::program::{Base, Chain, Clause, Field, Match, Program, Ranges, Then};
+use crate::program::{Base, Chain, Clause, Field, Match, Program, Ranges, Target};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
@@ -245,11 +245,11 @@ impl<'a, V: Side> Translator<'a, V> {
         list: &mut Vec<Item>,
     ) -> Result<(), OverBudget> {
         let (then, called) = match clause.then {
-            Then::Continue => return Ok(()),
-            Then::Return => (LEFT, None),
-            Then::Decide(verdict) => (terminal(verdict), None),
-            Then::Jump(called) => (UNDECIDED, Some(self.chain(called)?)),
-            Then::Goto(called) => (LEFT, Some(self.chain(called)?)),
+            Target::Continue => return Ok(()),
+            Target::Return => (LEFT, None),
+            Target::Decide(verdict) => (terminal(verdict), None),
+            Target::Jump(called) => (UNDECIDED, Some(self.chain(called)?)),
+            Target::Goto(called) => (LEFT, Some(self.chain(called)?)),
         };
         let condition = self.condition(&clause.when)?;
         let Some(called) = called else { return self.decided(condition, then, list) };

@@ -90,7 +90,7 @@ fn prove_foreign(policy: &RuleSet, spec: &Spec, options: &[&str], table: &str) {
         let words: Vec<_> = options.iter().copied().chain(arguments.split_whitespace()).collect();
         let text = run("nft", &words, "");
         let file = File { path: "listing".to_owned(), text: text.clone(), executable: false };
-        match firewall::read(spec, &[file]) {
+        match firewall::read(spec, &[file], None) {
             Ok(listing) => listing,
             Err(error) => panic!("the listing is not understood: {error:?}\n{text}"),
         }
@@ -129,7 +129,7 @@ fn prove_saved(policy: &RuleSet, placement: &Placement, state: StateMode, kind: 
         state,
         output: "running/".to_owned(),
     };
-    let listing = match firewall::read(&spec, &files) {
+    let listing = match firewall::read(&spec, &files, None) {
         Ok(listing) => listing,
         Err(error) => panic!("what is saved is not understood: {error:?}\n{text}"),
     };

@@ -201,7 +201,7 @@ fn told(name: &'static str, placement: &Placement, kind: &Kind, files: &[File]) 
         state: StateMode::Stateful,
         output: "listing".to_owned(),
     };
-    match firewall::read(&spec, files) {
+    match firewall::read(&spec, files, None) {
         Ok(listing) => Told {
             name,
             program: listing.program,

@@ -13,7 +13,7 @@ use crate::firewall::entries::listing::Texts;
 use crate::firewall::options::OptionSpec;
 use crate::firewall::render::Templates;
 use crate::firewall::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
-use crate::ir::packet::{Filter, Sight};
+use crate::ir::packet::{Filter, MatchCaps};
 use crate::net::IpSet;
 use crate::program::{Match, Program};
 use options::Options;
@@ -42,7 +42,7 @@ impl Firewall for NetworkAcl {
         ]
     }
 
-    fn sight(&self, members: Option<&IpSet>) -> Sight {
+    fn sight(&self, members: Option<&IpSet>) -> MatchCaps {
         aws::sight(members)
     }
 
@@ -75,7 +75,7 @@ impl Firewall for NetworkAcl {
         read::read(Texts::artifact(files, rows)?)?.certain()
     }
 
-    fn read(&self, _: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+    fn read(&self, _: &Spec, files: &[File], _: Option<&IpSet>) -> Result<Listing, ReadError> {
         read::read(Texts::read(files)?)
     }
 }

@@ -15,7 +15,7 @@ use crate::firewall::entries::listing::Texts;
 use crate::firewall::options::{OptionSpec, Settings};
 use crate::firewall::render::Templates;
 use crate::firewall::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
-use crate::ir::packet::{Filter, Sight};
+use crate::ir::packet::{Filter, MatchCaps};
 use crate::net::IpSet;
 use crate::program::{Match, Program};
 use options::Options;
@@ -59,7 +59,7 @@ impl Firewall for SecurityGroup {
         ]
     }
 
-    fn sight(&self, members: Option<&IpSet>) -> Sight {
+    fn sight(&self, members: Option<&IpSet>) -> MatchCaps {
         aws::sight(members)
     }
 
@@ -92,11 +92,7 @@ impl Firewall for SecurityGroup {
         read::read(Texts::artifact(files, rows)?, None)?.certain()
     }
 
-    fn read(&self, _: &Spec, files: &[File]) -> Result<Listing, ReadError> {
-        read::read(Texts::read(files)?, None)
-    }
-
-    fn read_behind(
+    fn read(
         &self,
         _: &Spec,
         files: &[File],

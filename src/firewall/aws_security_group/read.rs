@@ -19,7 +19,7 @@ use crate::firewall::entries::listing::{At, Doubts, Of, Service, Texts};
 use crate::firewall::{Listing, ReadError, at_hook};
 use crate::ir::{Hook, Verdict};
 use crate::net::{Family, IpSet};
-use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Then};
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Program, Target};
 use keys::{FROM, GROUP, ONE_WAY, PEERS, PROTOCOL, RULE, RULES, TO, ours};
 use lists::Lists;
 use peers::{Own, Peer};
@@ -64,7 +64,7 @@ fn program([ingress, egress]: Rules) -> Program {
     let place = Place { file: 0, line: 1 };
     let state = |low: u32, high: u32, verdict| Clause {
         when: vec![Match::Field(Field::State, vec![(low, high)])],
-        then: Then::Decide(verdict),
+        then: Target::Decide(verdict),
         place,
     };
     let chain = |name: &str, rules: Vec<Clause>| {
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
         let mut clause = |mut when: Vec<Match>, family, doubts: &mut Doubts| {
             when.extend(service.conditions(family, doubts));
             when.extend_from_slice(more);
-            clauses.push(Clause { when, then: Then::Decide(Verdict::Accept), place: at.place() });
+            clauses.push(Clause { when, then: Target::Decide(Verdict::Accept), place: at.place() });
         };
         for (family, side) in sides {
             clause(vec![side], Some(family), &mut self.doubts);
@@ -262,7 +262,7 @@ impl<'a> Reader<'a> {
 fn allowed(directions: Directions, place: Place, when: &[Match]) -> Rules {
     let mut rules = Rules::default();
     for direction in directions {
-        let then = Then::Decide(Verdict::Accept);
+        let then = Target::Decide(Verdict::Accept);
         rules[*direction].push(Clause { when: when.to_vec(), then, place });
     }
     rules

@@ -3,7 +3,7 @@
 use crate::firewall::options::{OptionSpec, Setting, Tie, Values};
 use crate::firewall::{at_hook, text};
 use crate::ir::Hook;
-use crate::ir::packet::{Rule, Sight};
+use crate::ir::packet::{MatchCaps, Rule};
 use crate::net::IpSet;
 use crate::program::{Field, Match};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -112,8 +112,8 @@ pub(in crate::firewall) fn logical(text: &str) -> String {
 }
 
 /// Neither looks at source ports, TCP flags or hop limits, nor at the addresses of the machines behind it.
-pub(in crate::firewall) fn sight(members: Option<&IpSet>) -> Sight {
-    Sight {
+pub(in crate::firewall) fn sight(members: Option<&IpSet>) -> MatchCaps {
+    MatchCaps {
         source_ports: false,
         tcp_flags: false,
         hop_limit: false,

@@ -16,7 +16,7 @@ use super::caps::Caps;
 use super::options::OptionSpec;
 use super::render::Templates;
 use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
-use crate::ir::packet::{Filter, Sight};
+use crate::ir::packet::{Filter, MatchCaps};
 use crate::net::{Family, IpSet};
 use crate::program::{Match, Program};
 use crate::timing::phase;
@@ -42,8 +42,8 @@ impl Firewall for Iptables {
         ]
     }
 
-    fn sight(&self, _: Option<&IpSet>) -> Sight {
-        Sight::FULL
+    fn sight(&self, _: Option<&IpSet>) -> MatchCaps {
+        MatchCaps::FULL
     }
 
     fn exempt(&self, _: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
@@ -62,10 +62,10 @@ impl Firewall for Iptables {
 
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
         profile::check(&Options::of(&spec.kind.settings), files)?;
-        self.read(spec, files)?.certain()
+        self.read(spec, files, None)?.certain()
     }
 
-    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+    fn read(&self, spec: &Spec, files: &[File], _: Option<&IpSet>) -> Result<Listing, ReadError> {
         read::read(&spec.placement, files)
     }
 }

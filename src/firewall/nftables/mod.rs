@@ -1,8 +1,10 @@
 //! nftables: one file for `nft -f`, which replaces its own table only.
 
 mod caps;
-mod cells;
+mod concatenation;
+mod format;
 mod group;
+mod labels;
 mod options;
 mod order;
 mod pieces;
@@ -10,17 +12,15 @@ mod plan;
 mod prefixes;
 mod read;
 mod sets;
-mod spell;
 mod syntax;
 mod table;
-mod words;
 
 use super::caps::Caps;
 use super::options::OptionSpec;
 use super::render::Templates;
 use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
 use crate::diag::{Code, Limit};
-use crate::ir::packet::{Filter, Sight};
+use crate::ir::packet::{Filter, MatchCaps};
 use crate::net::IpSet;
 use crate::program::{Match, Program};
 use crate::timing::phase;
@@ -52,8 +52,8 @@ impl Firewall for Nftables {
         )]
     }
 
-    fn sight(&self, _: Option<&IpSet>) -> Sight {
-        Sight::FULL
+    fn sight(&self, _: Option<&IpSet>) -> MatchCaps {
+        MatchCaps::FULL
     }
 
     fn exempt(&self, _: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
@@ -69,8 +69,9 @@ impl Firewall for Nftables {
     ) -> Result<Vec<File>, Vec<Fault>> {
         let options = Options::of(&spec.kind.settings);
         let plan = phase("  plan", || plan::plan(filter, &options, header))?;
-        let text =
-            templates.render("nftables.nft.j2", words::safe, &plan).map_err(|fault| vec![fault])?;
+        let text = templates
+            .render("nftables.nft.j2", labels::safe, &plan)
+            .map_err(|fault| vec![fault])?;
         Ok(vec![File { path: spec.output.clone(), text, executable: false }])
     }
 
@@ -78,7 +79,7 @@ impl Firewall for Nftables {
         read::artifact(&spec.placement, files)
     }
 
-    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+    fn read(&self, spec: &Spec, files: &[File], _: Option<&IpSet>) -> Result<Listing, ReadError> {
         read::listing(&spec.placement, files)
     }
 }

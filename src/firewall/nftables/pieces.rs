@@ -1,6 +1,6 @@
 //! Packet rules taken apart into what one nft rule can say: a family, a verdict.
 
-use super::words::fault;
+use super::labels::fault;
 use crate::firewall::Fault;
 use crate::ir::packet::{HopLimit, Rule};
 use crate::ir::{Action, L4, L4Kind};

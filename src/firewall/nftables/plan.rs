@@ -1,13 +1,13 @@
 //! The plan of an nftables file: every decision is here; the template only lays it out.
 
-use super::cells::Cell;
+use super::concatenation::Cell;
+use super::format::{hop_limit, l4, words};
 use super::group::{Item, arrange};
+use super::labels::{comment, cut, fault, interface, log, safe_text, table as table_name};
 use super::options::Options;
 use super::pieces::{Piece, Verdict, pieces, verdicts};
 use super::sets::{Pool, Set, Side};
-use super::spell::{hop_limit, l4, words};
 use super::table::{self, family_match};
-use super::words::{comment, cut, fault, interface, log, safe_text, table as table_name};
 use crate::firewall::{Fault, Header};
 use crate::ir::packet::{Filter, TcpFlags};
 use crate::ir::{Action, Direction, L4, Log, Origin, Placement, StateMode};

@@ -1,7 +1,7 @@
 //! The table's named sets: address sets shared by content, and lists of concatenations.
 
-use super::spell::ip;
-use super::words::Names;
+use super::format::ip;
+use super::labels::Names;
 use crate::firewall::lines::Lines;
 use crate::ir::Origin;
 use crate::net::{Family, IpSet, Ipv4Set, Ipv6Set, push_prefix};

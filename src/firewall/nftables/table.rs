@@ -1,12 +1,12 @@
 //! One rule over a set of concatenations: which fields it joins, and what its cells share.
 
-use super::cells::Cell;
+use super::concatenation::Cell;
+use super::format::{hop_limit, ip, l4, protocol, protocol_set, push_range, words};
 use super::group::{Class, Key};
+use super::labels::push_safe;
 use super::pieces::{Piece, Verdict};
 use super::prefixes::{Prefix, width};
 use super::sets::{Pool, Side, address_type, of_range};
-use super::spell::{hop_limit, ip, l4, protocol, protocol_set, push_range, words};
-use super::words::push_safe;
 use crate::firewall::lines::Lines;
 use crate::ir::L4;
 use crate::ir::packet::TcpFlags;

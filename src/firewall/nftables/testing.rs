@@ -8,7 +8,7 @@ use crate::ir::{
 };
 use crate::net::{Family, IpSet, Ipv4Set, Ipv6Set, PortSet, ProtocolSet, Scalar, icmp, protocol};
 use crate::program::Program;
-use crate::program::{Field, Match, Then};
+use crate::program::{Field, Match, Target};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -377,15 +377,15 @@ fn chain(program: &Program, index: usize, packet: &Packet) -> Option<Verdict> {
             continue;
         }
         match clause.then {
-            Then::Decide(verdict) => return Some(verdict),
-            Then::Jump(next) => {
+            Target::Decide(verdict) => return Some(verdict),
+            Target::Jump(next) => {
                 if let Some(verdict) = chain(program, next, packet) {
                     return Some(verdict);
                 }
             }
-            Then::Goto(next) => return chain(program, next, packet),
-            Then::Return => return None,
-            Then::Continue => {}
+            Target::Goto(next) => return chain(program, next, packet),
+            Target::Return => return None,
+            Target::Continue => {}
         }
     }
     None

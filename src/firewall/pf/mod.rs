@@ -13,7 +13,7 @@ use super::options::OptionSpec;
 use super::render::Templates;
 use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec, at_hook};
 use crate::diag::{Code, Limit};
-use crate::ir::packet::{Filter, Sight};
+use crate::ir::packet::{Filter, MatchCaps};
 use crate::ir::{Hook, Placement};
 use crate::net::IpSet;
 use crate::program::{Field, Match, Program};
@@ -81,8 +81,8 @@ impl Firewall for Pf {
     }
 
     /// pf has no match on the TTL or hop limit of a packet (pf.conf(5); `min-ttl` rewrites it).
-    fn sight(&self, _: Option<&IpSet>) -> Sight {
-        Sight { hop_limit: false, ..Sight::FULL }
+    fn sight(&self, _: Option<&IpSet>) -> MatchCaps {
+        MatchCaps { hop_limit: false, ..MatchCaps::FULL }
     }
 
     fn exempt(&self, spec: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
@@ -104,10 +104,10 @@ impl Firewall for Pf {
 
     fn read_artifact(&self, spec: &Spec, files: &[File]) -> Result<Program, ReadError> {
         profile::check(files)?;
-        self.read(spec, files)?.certain()
+        self.read(spec, files, None)?.certain()
     }
 
-    fn read(&self, spec: &Spec, files: &[File]) -> Result<Listing, ReadError> {
+    fn read(&self, spec: &Spec, files: &[File], _: Option<&IpSet>) -> Result<Listing, ReadError> {
         read::read(&spec.placement, spec.state, files)
     }
 }

@@ -7,7 +7,7 @@ use crate::firewall::entries::listing::terraform::Resource;
 use crate::firewall::entries::listing::{At, Of, Service};
 use crate::ir::Verdict;
 use crate::net::Family;
-use crate::program::{Clause, Match, Place, Then};
+use crate::program::{Clause, Match, Place, Target};
 
 /// An entry: usually one clause; two where it is not told whether it allows or denies.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl<'a> Entry<'a> {
 
 /// Returns clauses of which either may decide.
 fn either(when: Vec<Match>, place: Place) -> Vec<Clause> {
-    let clause = |when, verdict| Clause { when, then: Then::Decide(verdict), place };
+    let clause = |when, verdict| Clause { when, then: Target::Decide(verdict), place };
     let perhaps = when.iter().cloned().chain([Match::Unknown]).collect();
     vec![clause(perhaps, Verdict::Accept), clause(when, Verdict::Drop)]
 }
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
                 return either(when, place);
             }
         };
-        vec![Clause { when, then: Then::Decide(verdict), place }]
+        vec![Clause { when, then: Target::Decide(verdict), place }]
     }
 
     fn conditions(&mut self, at: At<'a>, egress: bool) -> Result<Vec<Match>, ReadError> {

@@ -20,7 +20,7 @@ use crate::firewall::{File, Listing, ReadError};
 use crate::ir::{Hook, Placement, Verdict};
 use crate::net::Family;
 use crate::program::Program;
-use crate::program::{Base, Chain, Clause, Field, Match, Place, Then};
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Target};
 use rule::Reader;
 use std::collections::BTreeMap;
 use tables::{Table, Tables};
@@ -123,7 +123,7 @@ fn doubt_nat(tables: &mut Tables) {
         declared.policy = Some(Verdict::Accept);
         let (when, place) = (vec![Match::Unknown], declared.place);
         if let Some(chain) = nat.chains.get_mut(declared.at) {
-            chain.clauses.push(Clause { when, then: Then::Decide(Verdict::Drop), place });
+            chain.clauses.push(Clause { when, then: Target::Decide(Verdict::Drop), place });
         }
         nat.unclear.push(refuse(place, "nat is no place for what refuses packets"));
     }
@@ -180,9 +180,9 @@ fn enter(program: &mut Program, tables: Tables, family: Family) {
     }
 }
 
-fn refuses(then: Then) -> bool {
+fn refuses(then: Target) -> bool {
     match then {
-        Then::Decide(verdict) => !matches!(verdict, Verdict::Accept | Verdict::Untrack),
+        Target::Decide(verdict) => !matches!(verdict, Verdict::Accept | Verdict::Untrack),
         _ => false,
     }
 }
@@ -195,7 +195,7 @@ fn is_silent(name: &str, table: &Table) -> bool {
 /// The views of a table that say something.
 fn views(name: &str, table: &Table) -> Vec<View> {
     let mut then = table.chains.iter().flat_map(|chain| &chain.clauses).map(|clause| clause.then);
-    let untracks = then.clone().any(|then| then == Then::Decide(Verdict::Untrack));
+    let untracks = then.clone().any(|then| then == Target::Decide(Verdict::Untrack));
     let policies = table.declared.values().any(|one| one.policy == Some(Verdict::Drop));
     let mut views = Vec::new();
     if name == "filter" || policies || then.any(refuses) {
@@ -219,13 +219,13 @@ fn seen(mut chains: Vec<Chain>, view: View, behind: usize) -> Vec<Chain> {
                 clause.when.iter_mut().for_each(without_outgoing);
             }
             clause.then = match (view, clause.then) {
-                (_, Then::Jump(chain)) => Then::Jump(chain + behind),
-                (_, Then::Goto(chain)) => Then::Goto(chain + behind),
+                (_, Target::Jump(chain)) => Target::Jump(chain + behind),
+                (_, Target::Goto(chain)) => Target::Goto(chain + behind),
                 // A packet that is dropped is not tracked.
-                (View::Tracking, Then::Decide(Verdict::Accept | Verdict::Untrack)) => clause.then,
-                (View::Tracking, Then::Decide(_)) => Then::Continue,
+                (View::Tracking, Target::Decide(Verdict::Accept | Verdict::Untrack)) => clause.then,
+                (View::Tracking, Target::Decide(_)) => Target::Continue,
                 // Tracking goes on behind a rule that says so.
-                (_, Then::Decide(Verdict::Untrack)) => Then::Continue,
+                (_, Target::Decide(Verdict::Untrack)) => Target::Continue,
                 (_, then) => then,
             };
         }

@@ -8,7 +8,7 @@ use super::target::{Does, does};
 use crate::firewall::iptables::syntax::{Flag, Owner, flags, split};
 use crate::ir::{Placement, Verdict};
 use crate::net::Family;
-use crate::program::{Clause, Match, Place, Then};
+use crate::program::{Clause, Match, Place, Target};
 
 /// Reads the rules of one family.
 pub(super) struct Reader<'a> {
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
             return Err(format!("there is no chain `{target}`"));
         }
         let does = match to {
-            Some(to) => Does::One(if goto { Then::Goto(to) } else { Then::Jump(to) }),
+            Some(to) => Does::One(if goto { Target::Goto(to) } else { Target::Jump(to) }),
             None => {
                 let of = (self.family, table);
                 does(of, target, &options, &draft.when, &mut draft.notes)
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         }
         let clause = |then| Clause { when: draft.when.clone(), then, place };
         Ok(match does {
-            Does::One(Then::Continue) => Vec::new(),
+            Does::One(Target::Continue) => Vec::new(),
             Does::One(then) if table == "nat" && refuses(then) => {
                 draft.may("nat is no place for what refuses packets".to_owned());
                 vec![Clause { when: draft.when.clone(), then, place }]
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
             Does::Any(reason) => {
                 draft.may(reason);
                 self.rewrites.write(Written::Everything, &draft.when, at);
-                let any = [Verdict::Accept, Verdict::Drop].map(Then::Decide);
+                let any = [Verdict::Accept, Verdict::Drop].map(Target::Decide);
                 let when = &draft.when;
                 any.map(|then| Clause { when: when.clone(), then, place }).into()
             }

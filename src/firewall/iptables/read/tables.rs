@@ -5,7 +5,7 @@ use super::rule::Reader;
 use crate::firewall::ReadError;
 use crate::firewall::iptables::syntax::Item;
 use crate::ir::Verdict;
-use crate::program::{Chain, Clause, Match, Place, Then};
+use crate::program::{Chain, Clause, Match, Place, Target};
 use std::collections::BTreeMap;
 
 /// A table.
@@ -88,7 +88,7 @@ impl Table {
             }
         }
         if let Some(chain) = self.find(chain).and_then(|at| self.chains.get_mut(at)) {
-            chain.clauses.insert(0, Clause { when: Vec::new(), then: Then::Jump(to), place });
+            chain.clauses.insert(0, Clause { when: Vec::new(), then: Target::Jump(to), place });
         }
         Ok(())
     }
@@ -213,10 +213,10 @@ pub(super) fn doubt_policies(tables: &mut Tables, reader: &mut Reader<'_>) {
         let at = table.find(&chain);
         let Some(found) = at.and_then(|at| table.chains.get_mut(at)) else { continue };
         let ends = |clause: &Clause| {
-            clause.when.is_empty() && matches!(clause.then, Then::Decide(_) | Then::Goto(_))
+            clause.when.is_empty() && matches!(clause.then, Target::Decide(_) | Target::Goto(_))
         };
         if !found.clauses.last().is_some_and(ends) {
-            let then = Then::Decide(Verdict::Drop);
+            let then = Target::Decide(Verdict::Drop);
             found.clauses.push(Clause { when: vec![Match::Unknown], then, place });
             let reason = format!("the policy of the chain `{chain}` is not given");
             table.unclear.push(refuse(place, reason));

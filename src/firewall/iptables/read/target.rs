@@ -5,13 +5,13 @@ use crate::firewall::iptables::syntax::Flag;
 use crate::ir::Verdict;
 use crate::net::Family;
 use crate::net::protocol::TCP;
-use crate::program::{Field, Match, Then};
+use crate::program::{Field, Match, Target};
 
 /// What a rule does with the packets that match.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Does {
     /// One thing.
-    One(Then),
+    One(Target),
     /// It goes on, and what later conditions ask for is another thing then.
     Writes(Written),
     /// Anything, for a reason.
@@ -91,16 +91,16 @@ pub(super) fn does(
 ) -> Does {
     let known = |list: &[Known]| list.iter().find(|(known, ..)| *known == name).copied();
     let (does, options) = match name {
-        "ACCEPT" => (Does::One(Then::Decide(Verdict::Accept)), ""),
-        "DROP" => (Does::One(Then::Decide(Verdict::Drop)), ""),
-        "RETURN" => (Does::One(Then::Return), ""),
+        "ACCEPT" => (Does::One(Target::Decide(Verdict::Accept)), ""),
+        "DROP" => (Does::One(Target::Decide(Verdict::Drop)), ""),
+        "RETURN" => (Does::One(Target::Return), ""),
         "REJECT" => (reject(family, flags, when, notes), "--reject-with="),
         "NOTRACK" if table == "raw" => (untrack(), ""),
         "CT" if table == "raw" => return track(flags),
         _ => match (known(GO_ON), known(NAT).filter(|_| table == "nat")) {
-            (Some((_, None, options)), _) => (Does::One(Then::Continue), options),
+            (Some((_, None, options)), _) => (Does::One(Target::Continue), options),
             (Some((_, Some(written), options)), _) => (Does::Writes(written), options),
-            (_, Some((.., options))) => (Does::One(Then::Decide(Verdict::Accept)), options),
+            (_, Some((.., options))) => (Does::One(Target::Decide(Verdict::Accept)), options),
             _ => return Does::Any(format!("the target `{name}` is not understood")),
         },
     };
@@ -121,7 +121,7 @@ fn takes(options: &str, flag: &Flag<'_>) -> bool {
 }
 
 fn untrack() -> Does {
-    Does::One(Then::Decide(Verdict::Untrack))
+    Does::One(Target::Decide(Verdict::Untrack))
 }
 
 /// What `CT` does to the connection's entry.
@@ -139,7 +139,7 @@ fn track(flags: &[&Flag<'_>]) -> Does {
             name => return Does::Any(format!("`{name}` of the target `CT` is not understood")),
         }
     }
-    written.map_or(Does::One(Then::Continue), Does::Writes)
+    written.map_or(Does::One(Target::Continue), Does::Writes)
 }
 
 fn reject(family: Family, flags: &[&Flag<'_>], when: &[Match], notes: &mut Vec<String>) -> Does {
@@ -147,7 +147,7 @@ fn reject(family: Family, flags: &[&Flag<'_>], when: &[Match], notes: &mut Vec<S
     let tcp = |when: &Match| matches!(when, Match::Field(Field::Protocol, ranges) if *ranges == [(TCP.into(), TCP.into())]);
     match (with, family) {
         ("tcp-reset" | "tcp-rst", _) if when.iter().any(tcp) => {
-            return Does::One(Then::Decide(Verdict::RejectReset));
+            return Does::One(Target::Decide(Verdict::RejectReset));
         }
         ("icmp-admin-prohibited" | "admin-prohib", Family::V4)
         | ("icmp6-adm-prohibited" | "adm-prohibited", Family::V6) => {}
@@ -156,5 +156,5 @@ fn reject(family: Family, flags: &[&Flag<'_>], when: &[Match], notes: &mut Vec<S
              prohibited"
         )),
     }
-    Does::One(Then::Decide(Verdict::RejectProhibited))
+    Does::One(Target::Decide(Verdict::RejectProhibited))
 }

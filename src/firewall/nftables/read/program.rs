@@ -11,7 +11,7 @@ use crate::firewall::ReadError;
 use crate::ir::{self, Hook, Placement};
 use crate::net::Family;
 use crate::net::protocol::TCP;
-use crate::program::{self, Clause, Match, Place, Program, Then};
+use crate::program::{self, Clause, Match, Place, Program, Target};
 use std::collections::{HashMap, HashSet};
 
 /// A chain of a table at a stage.
@@ -184,8 +184,8 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
             let clauses = self.program.chains.get(at).map_or(&[][..], |chain| &chain.clauses);
             for clause in clauses {
                 match clause.then {
-                    Then::Decide(verdict) => refuses |= verdict != ir::Verdict::Accept,
-                    Then::Jump(next) | Then::Goto(next) if seen.insert(next) => path.push(next),
+                    Target::Decide(verdict) => refuses |= verdict != ir::Verdict::Accept,
+                    Target::Jump(next) | Target::Goto(next) if seen.insert(next) => path.push(next),
                     _ => {}
                 }
             }
@@ -225,7 +225,7 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
         let forward = crate::firewall::at_hook(Hook::Forward);
         let established = Match::Field(program::Field::State, vec![(1, 1)]);
         let when = vec![forward, established, Match::Unknown];
-        let then = Then::Decide(ir::Verdict::Accept);
+        let then = Target::Decide(ir::Verdict::Accept);
         if chain.clauses.first().is_none_or(|first| first.when != when) {
             chain.clauses.insert(0, Clause { when, then, place });
         }
@@ -282,8 +282,8 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
         clauses: &mut Vec<Clause>,
     ) {
         let then = match act {
-            Act::Decide(verdict) => Some(Then::Decide(verdict)),
-            Act::Return => Some(Then::Return),
+            Act::Decide(verdict) => Some(Target::Decide(verdict)),
+            Act::Return => Some(Target::Return),
             // Packets go on with the next rule.
             Act::Continue => return,
             Act::Anything => None,
@@ -292,8 +292,8 @@ impl<'t, 'a> Translator<'_, 't, 'a> {
                 self.rewritten.push(Rewritten { table, hooks, when: when.clone(), place });
                 None
             }
-            Act::Jump(name) => self.named(table, stage, name, place).map(Then::Jump),
-            Act::Goto(name) => self.named(table, stage, name, place).map(Then::Goto),
+            Act::Jump(name) => self.named(table, stage, name, place).map(Target::Jump),
+            Act::Goto(name) => self.named(table, stage, name, place).map(Target::Goto),
         };
         match then {
             Some(then) => clauses.push(Clause { when, then, place }),
@@ -336,11 +336,11 @@ fn anything(stage: Stage, when: &[Match], place: Place, clauses: &mut Vec<Clause
         clauses.push(Clause { when, then, place });
     };
     for verdict in [Accept, Drop, RejectProhibited] {
-        add(Then::Decide(verdict), None);
+        add(Target::Decide(verdict), None);
     }
-    add(Then::Decide(RejectReset), Some(&tcp));
+    add(Target::Decide(RejectReset), Some(&tcp));
     if stage.tracking {
-        add(Then::Decide(Untrack), None);
+        add(Target::Decide(Untrack), None);
     }
-    add(Then::Return, None);
+    add(Target::Return, None);
 }

@@ -5,7 +5,7 @@ use crate::firewall::pf::syntax::refuse;
 use crate::ir::{Hook, Placement, StateMode, Verdict};
 use crate::net::protocol::TCP;
 use crate::program::Program;
-use crate::program::{Base, Chain, Clause, Field, Match, Place, Then};
+use crate::program::{Base, Chain, Clause, Field, Match, Place, Target};
 
 /// What a rule does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,7 +78,7 @@ fn one(field: Field, value: u32) -> Match {
 }
 
 impl Builder<'_> {
-    fn clause(&self, line: usize, when: Vec<Match>, then: Then) -> Clause {
+    fn clause(&self, line: usize, when: Vec<Match>, then: Target) -> Clause {
         Clause { when, then, place: Place { file: 0, line } }
     }
 
@@ -100,13 +100,13 @@ impl Builder<'_> {
         if self.state == StateMode::Stateful {
             // A state passes its packets, and the errors about it, before any rule.
             let known = Match::Field(Field::State, vec![(1, 2)]);
-            clauses.push(self.clause(1, vec![known], Then::Decide(Verdict::Accept)));
+            clauses.push(self.clause(1, vec![known], Target::Decide(Verdict::Accept)));
         }
         for interface in 0..=self.last {
             let hop = Hop { incoming, interface, tag: None, forwarded: hook == Hook::Forward };
             let field = if incoming { Field::Incoming } else { Field::Outgoing };
             let chain = self.hop(hop)?;
-            clauses.push(self.clause(1, vec![one(field, interface.into())], Then::Goto(chain)));
+            clauses.push(self.clause(1, vec![one(field, interface.into())], Target::Goto(chain)));
         }
         self.put(entry, clauses);
         let at = Hook::ALL.iter().position(|known| *known == hook).unwrap_or_default();
@@ -153,14 +153,14 @@ impl Builder<'_> {
     }
 
     /// What becomes of a packet that a hop lets pass.
-    fn passed(&mut self, hop: &Hop, tag: &Option<String>) -> Result<Then, ReadError> {
+    fn passed(&mut self, hop: &Hop, tag: &Option<String>) -> Result<Target, ReadError> {
         if !(hop.incoming && hop.forwarded) {
-            return Ok(Then::Decide(Verdict::Accept));
+            return Ok(Target::Decide(Verdict::Accept));
         }
         let name = format!("out with {}", tag.as_deref().unwrap_or("no tag"));
         let known = self.program.chains.iter().position(|chain| chain.name == name);
         if let Some(known) = known {
-            return Ok(Then::Goto(known));
+            return Ok(Target::Goto(known));
         }
         let chain = self.new_chain(name);
         let mut clauses = Vec::new();
@@ -168,10 +168,10 @@ impl Builder<'_> {
             let hop = Hop { incoming: false, interface, tag: tag.clone(), forwarded: true };
             let next = self.hop(hop)?;
             let when = vec![one(Field::Outgoing, interface.into())];
-            clauses.push(self.clause(1, when, Then::Goto(next)));
+            clauses.push(self.clause(1, when, Target::Goto(next)));
         }
         self.put(chain, clauses);
-        Ok(Then::Goto(chain))
+        Ok(Target::Goto(chain))
     }
 
     fn rule(&mut self, rule: &Rule, hop: &Hop) -> Result<Vec<Clause>, ReadError> {
@@ -188,7 +188,7 @@ impl Builder<'_> {
         let new = [when.clone(), vec![state(vec![(0, 0), (4, 4)])]].concat();
         if let Action::Block(verdict) = rule.action {
             let when = if rule.syn && self.state == StateMode::Stateful { new } else { when };
-            return Ok(vec![clause(when, Then::Decide(verdict))]);
+            return Ok(vec![clause(when, Target::Decide(verdict))]);
         }
         let tag = rule.tag.clone().or_else(|| hop.tag.clone());
         if rule.action == Action::Skip {
@@ -201,7 +201,9 @@ impl Builder<'_> {
                 return Err(refuse(rule.line, "a stateless target keeps no state"));
             }
             // Tags on the way in, and a loopback that passes both ways, need no state.
-            (false, StateMode::Stateful) if !staged && !loopback => Then::Decide(Verdict::Untrack),
+            (false, StateMode::Stateful) if !staged && !loopback => {
+                Target::Decide(Verdict::Untrack)
+            }
             _ => self.passed(hop, &tag)?,
         };
         if !rule.keeps {
