@@ -15,7 +15,6 @@ mod nftables;
 pub mod options;
 mod pf;
 pub mod render;
-mod services;
 mod text;
 
 use crate::diag::{Code, Limit};

@@ -9,6 +9,7 @@ pub mod icmp;
 mod prefix;
 pub mod protocol;
 mod ranges;
+pub mod service;
 
 pub use addresses::{Family, IpSet};
 pub use fit::fit;

@@ -36,6 +36,73 @@ const NAMES: &[(&str, u8)] = &[
     ("udplite", 136),
 ];
 
+/// The names of the system's own table, which tools print and read: `/etc/protocols` of Debian's netbase.
+/// `ipip` is 94 there, as IANA has it, where a policy's `ipip` is the 4 of Linux's `IPPROTO_IPIP`.
+const LISTED: &[(&str, u8)] = &[
+    ("ip", 0),
+    ("hopopt", 0),
+    ("icmp", 1),
+    ("igmp", 2),
+    ("ggp", 3),
+    ("ipencap", 4),
+    ("st", 5),
+    ("tcp", 6),
+    ("egp", 8),
+    ("igp", 9),
+    ("pup", 12),
+    ("udp", 17),
+    ("hmp", 20),
+    ("xns-idp", 22),
+    ("rdp", 27),
+    ("iso-tp4", 29),
+    ("dccp", 33),
+    ("xtp", 36),
+    ("ddp", 37),
+    ("idpr-cmtp", 38),
+    ("ipv6", 41),
+    ("ipv6-route", 43),
+    ("ipv6-frag", 44),
+    ("idrp", 45),
+    ("rsvp", 46),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("skip", 57),
+    ("ipv6-icmp", 58),
+    ("ipv6-nonxt", 59),
+    ("ipv6-opts", 60),
+    ("rspf", 73),
+    ("vmtp", 81),
+    ("eigrp", 88),
+    ("ospf", 89),
+    ("ax.25", 93),
+    ("ipip", 94),
+    ("etherip", 97),
+    ("encap", 98),
+    ("pim", 103),
+    ("ipcomp", 108),
+    ("vrrp", 112),
+    ("l2tp", 115),
+    ("isis", 124),
+    ("sctp", 132),
+    ("fc", 133),
+    ("mobility-header", 135),
+    ("udplite", 136),
+    ("mpls-in-ip", 137),
+    ("manet", 138),
+    ("hip", 139),
+    ("shim6", 140),
+    ("wesp", 141),
+    ("rohc", 142),
+    ("ethernet", 143),
+];
+
+/// Returns the number of a name in what tools print.
+pub fn listed(name: &str) -> Option<u8> {
+    let known = LISTED.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    known.or_else(|| number(name))
+}
+
 /// Returns the number of a protocol's name.
 pub fn number(name: &str) -> Option<u8> {
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
@@ -54,4 +121,27 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// Tells whether the protocol has ports that a policy can name.
 pub fn has_ports(number: u8) -> bool {
     WITH_PORTS.contains(&number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_systems_table() {
+        // The file is Debian's; another system's may have fewer names, but none may say otherwise.
+        let Ok(table) = std::fs::read_to_string("/etc/protocols") else {
+            eprintln!("SKIPPED: no /etc/protocols to hold the names against");
+            return;
+        };
+        let rows = table.lines().filter_map(|line| {
+            let mut words = line.split('#').next()?.split_whitespace();
+            Some((words.next()?.to_owned(), words.next()?.parse::<u8>().ok()?))
+        });
+        let rows: Vec<_> = rows.collect();
+        assert!(!rows.is_empty());
+        for (name, number) in rows {
+            assert!(listed(&name).is_none_or(|known| known == number), "{name} is {number}");
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use super::names;
 use super::sets::Sets;
 use crate::firewall::iptables::syntax::{Flag, Owner};
-use crate::firewall::services;
 use crate::ir::{Hook, Placement};
 use crate::net::Family;
 use crate::net::protocol::{self, ICMP, ICMPV6, SCTP, TCP, UDP};
+use crate::net::service;
 use crate::program::sets::{self, others};
 use crate::program::{Field, Match, Ranges, sorted};
 use std::net::{IpAddr, Ipv4Addr};
@@ -390,7 +390,7 @@ pub(super) fn ranges6(source: bool, ranges: Ranges<u128>, negated: bool) -> Matc
 fn ports(text: &str) -> Option<Ranges<u32>> {
     let port = |text: &str, open: u16| match text {
         "" => Some(open),
-        _ => services::port(text),
+        _ => service::port(text),
     };
     let range = |part: &str| {
         let (low, high) = part.split_once(':').unwrap_or((part, part));

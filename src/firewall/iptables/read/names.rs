@@ -1,59 +1,15 @@
 //! Names for numbers, as the tools print and take them.
 
 use crate::net::Family;
-use crate::net::protocol::{self, ICMPV6};
-
-/// Protocols by the names of `/etc/protocols`, where they are not those of the registry.
-const PROTOCOLS: &[(&str, u8)] = &[
-    ("ip", 0),
-    ("all", 0),
-    ("ggp", 3),
-    ("ipencap", 4),
-    ("st", 5),
-    ("egp", 8),
-    ("igp", 9),
-    ("pup", 12),
-    ("hmp", 20),
-    ("xns-idp", 22),
-    ("rdp", 27),
-    ("iso-tp4", 29),
-    ("dccp", 33),
-    ("xtp", 36),
-    ("ddp", 37),
-    ("idpr-cmtp", 38),
-    ("ipv6-route", 43),
-    ("ipv6-frag", 44),
-    ("idrp", 45),
-    ("skip", 57),
-    ("ipv6-icmp", ICMPV6),
-    ("icmp6", ICMPV6),
-    ("ipv6-nonxt", 59),
-    ("ipv6-opts", 60),
-    ("rspf", 73),
-    ("vmtp", 81),
-    ("ax.25", 93),
-    ("ipip", 94),
-    ("etherip", 97),
-    ("encap", 98),
-    ("ipcomp", 108),
-    ("isis", 124),
-    ("fc", 133),
-    ("mobility-header", 135),
-    ("ipv6-mh", 135),
-    ("mh", 135),
-    ("mpls-in-ip", 137),
-    ("manet", 138),
-    ("hip", 139),
-    ("shim6", 140),
-    ("wesp", 141),
-    ("rohc", 142),
-];
+use crate::net::protocol;
 
 /// Returns the number of a protocol; 0 is any.
 pub(super) fn protocol(text: &str) -> Option<u8> {
     let text = text.to_ascii_lowercase();
-    let own = PROTOCOLS.iter().find(|(name, _)| *name == text).map(|(_, number)| *number);
-    own.or_else(|| protocol::number(&text)).or_else(|| text.parse().ok())
+    match text.as_str() {
+        "all" => Some(0),
+        _ => protocol::listed(&text).or_else(|| text.parse().ok()),
+    }
 }
 
 /// ICMP types, some with a code, by the names of `iptables -p icmp -h`.

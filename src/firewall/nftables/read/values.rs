@@ -2,8 +2,8 @@
 
 use super::field::Field;
 use super::names;
-use crate::firewall::services;
 use crate::ir::State;
+use crate::net::service;
 use crate::net::{Family, icmp, protocol};
 use crate::program::sets::others;
 use crate::program::{self, Match, Ranges, sorted};
@@ -167,8 +167,7 @@ fn number(field: Field, text: &str) -> Option<u32> {
             "ipv6" | "ip6" | "0x86dd" => Some(6),
             _ => None,
         },
-        Field::Protocol => octet()
-            .or_else(|| protocol::number(text).map(u32::from).or_else(|| names::protocol(text))),
+        Field::Protocol => octet().or_else(|| protocol::listed(text).map(u32::from)),
         Field::SourcePort(_) | Field::DestinationPort(_) => {
             decimal(text).filter(|port| *port <= 65535).or_else(|| service(text))
         }
@@ -186,7 +185,7 @@ fn number(field: Field, text: &str) -> Option<u32> {
 /// Numbers are read before, and more strictly.
 fn service(text: &str) -> Option<u32> {
     let named = text.bytes().any(|b| b.is_ascii_alphabetic());
-    services::port(text).filter(|_| named).map(u32::from)
+    service::port(text).filter(|_| named).map(u32::from)
 }
 
 fn state(text: &str) -> Option<u32> {

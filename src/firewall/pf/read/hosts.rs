@@ -1,9 +1,10 @@
 //! The two ends of a rule: addresses and ports.
 
 use super::tables::{Tables, prefix};
+use crate::firewall::ReadError;
 use crate::firewall::pf::syntax::Cursor;
-use crate::firewall::{ReadError, services};
 use crate::net::Family;
+use crate::net::service;
 use crate::program::sets::{self, others};
 use crate::program::{Field, Match, Ranges};
 use ipnet::IpNet;
@@ -159,7 +160,7 @@ fn port(cursor: &mut Cursor<'_, '_>) -> Result<Result<Ranges<u32>, String>, Read
     let equal = cursor.skip("=");
     let text = cursor.item()?;
     let (low, high) = text.split_once(':').unwrap_or((text, text));
-    let number = |text: &str| services::port(text).map(u32::from);
+    let number = |text: &str| service::port(text).map(u32::from);
     let end = |text: &str, open: u32| if text.is_empty() { Some(open) } else { number(text) };
     let (Some(low), Some(high)) = (end(low, 0), end(high, 0xffff)) else {
         return Ok(Err(text.to_owned()));

@@ -122,12 +122,10 @@ pub(super) fn icmp_code(text: &str, ty: u8, v6: bool) -> Option<u8> {
 /// Returns the number of a protocol.
 pub(super) fn protocol(text: &str) -> Option<u8> {
     match text {
-        "icmp6" | "ipv6-icmp" => Some(ICMPV6),
-        "ipencap" => Some(4),
-        "etherip" => Some(97),
+        "icmp6" => Some(ICMPV6),
         "carp" => Some(112),
         "pfsync" => Some(240),
-        _ => protocol::number(text).or_else(|| text.parse().ok()),
+        _ => protocol::listed(text).or_else(|| text.parse().ok()),
     }
     // Protocol 0 would be any.
     .filter(|number| *number != 0)
