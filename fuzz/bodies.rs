@@ -94,12 +94,13 @@ pub fn whole(bytes: &[u8]) -> Far {
 /// Reads a listing that is grown from bytes; the first one says of which firewall.
 pub fn listing(bytes: &[u8]) -> Far {
     let (kind, rest) = bytes.split_first().map_or((0, bytes), |(kind, rest)| (*kind, rest));
-    let (grown, kind, path) = match kind % 5 {
+    let (grown, kind, path) = match kind % 6 {
         0 => (0, "nftables", "edge.nft"),
         1 => (1, "nftables", "edge.json"),
         2 => (2, "iptables", "edge-v4.rules"),
         3 => (3, "pf", "edge.conf"),
-        _ => (4, "aws-security-group", "edge.json"),
+        4 => (4, "aws-security-group", "edge.json"),
+        _ => (5, "azure-nsg", "edge.json"),
     };
     let text = grow::listing(grown, &mut grow::Seed(rest));
     let Some(kind) = Kind::of(kind) else { return Far::Refused };

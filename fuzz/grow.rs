@@ -158,6 +158,8 @@ const TARGETS: &[(&str, &str)] = &[
     ("kind: aws-security-group, format: terraform-json, members: n0, groups: auto", "e.tf.json"),
     ("kind: aws-security-group, format: terraform, prefix-lists: 2, members: n0", "e.tf"),
     ("kind: aws-security-group, format: ip-permissions, members: n0", "e.json"),
+    ("kind: azure-nsg, format: arm, members: n0", "e.json"),
+    ("kind: azure-nsg, format: terraform, first-priority: 100", "e.tf"),
 ];
 
 /// Grows a policy with one target.
@@ -201,7 +203,8 @@ pub fn listing(kind: usize, seed: &mut Seed<'_>) -> String {
         1 => nft_json(seed),
         2 => iptables(seed),
         3 => pf(seed),
-        _ => group(seed),
+        4 => group(seed),
+        _ => nsg(seed),
     }
 }
 
@@ -435,6 +438,48 @@ fn group(seed: &mut Seed<'_>) -> String {
     format!(
         r#"{{"SecurityGroups":[{{"GroupId":"sg-1","GroupName":"e","Description":"d","VpcId":"vpc-1","OwnerId":"1","IpPermissions":[{ingress}],"IpPermissionsEgress":[{egress}]}}]}}"#
     )
+}
+
+fn nsg(seed: &mut Seed<'_>) -> String {
+    let end = |seed: &mut Seed<'_>, end: &str| {
+        let (a, b) = (seed.number(65_535), seed.number(65_535));
+        let prefixes = match seed.below(4) {
+            0 => {
+                format!(r#""{end}AddressPrefix":"{}""#, seed.pick(&["*", "Internet", "0.0.0.0/0"]))
+            }
+            1 => format!(r#""{end}AddressPrefix":"{}""#, v4(seed)),
+            2 => {
+                let list = seed.list(3, ",", |seed| format!(r#""{}""#, cidr(v4(seed), 32)));
+                format!(r#""{end}AddressPrefixes":[{list}]"#)
+            }
+            _ => format!(r#""{end}AddressPrefixes":["{}"]"#, v6(seed)),
+        };
+        let ports = match seed.below(3) {
+            0 => format!(r#""{end}PortRange":"{}-{}""#, a.min(b), a.max(b)),
+            1 => format!(r#""{end}PortRanges":["{a}","{b}"]"#),
+            _ => format!(r#""{end}PortRange":"*""#),
+        };
+        format!("{prefixes},{ports}")
+    };
+    let rule = |seed: &mut Seed<'_>| {
+        let access = seed.pick(&["Allow", "Deny", "deny"]);
+        let direction = seed.pick(&["Inbound", "Outbound"]);
+        let protocol = seed.pick(&["Tcp", "Udp", "*", "Icmp", "Esp", "tcp", "47"]);
+        let priority = seed.number(4_096);
+        let (source, destination) = (end(seed, "source"), end(seed, "destination"));
+        format!(
+            r#"{{"name":"r","priority":{priority},"direction":"{direction}","access":"{access}","protocol":"{protocol}",{source},{destination}}}"#
+        )
+    };
+    let rules = seed.list(5, ",", rule);
+    let flat = format!(r#"{{"name":"n","securityRules":[{rules}]}}"#);
+    match seed.below(3) {
+        0 => flat,
+        1 => format!(r#"{{"value":[{flat}]}}"#),
+        _ => format!(
+            r#"{{"value":[{{"association":{{"subnet":{{"id":"s"}}}},"networkSecurityGroup":{{"id":"n"}},"effectiveSecurityRules":[{rules}]}}]}}"#
+        ),
+    }
 }
 
 fn cidr(address: String, bits: u8) -> String {

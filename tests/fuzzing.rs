@@ -40,7 +40,7 @@ fn most_grown_policies_are_decoded_and_many_are_proven() {
 
 #[test]
 fn most_grown_listings_are_read() {
-    for kind in 0..5 {
+    for kind in 0..6 {
         let run = |bytes: &[u8]| bodies::listing(&[&[kind], bytes].concat());
         let [refused, read, _] = shares(&format!("listings {kind}"), 300, run);
         assert!(read >= 80, "{refused} % of the listings of kind {kind} are refused");

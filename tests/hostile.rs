@@ -6,13 +6,13 @@
 mod common;
 
 use common::specs;
+use portcullis::command::compile::Intent;
 use portcullis::firewall::{self, File, Header, Spec, render::Templates};
 use portcullis::ir::flow::{Defaults, Rule, RuleSet};
 use portcullis::ir::{
     Action, Baseline, Direction, L4, Log, Origin, OriginKind, Placement, StateMode,
 };
 use portcullis::net::{IpSet, PortSet};
-use portcullis::pass;
 use proptest::prelude::*;
 
 const HOSTILE: &[&str] = &[
@@ -60,7 +60,7 @@ fn policy(origin: Origin, prefix: Option<&str>) -> RuleSet {
 
 /// The files of a target; `None` when it refuses the text.
 fn files(spec: &Spec, policy: &RuleSet) -> Option<Vec<File>> {
-    let filter = pass::filter(policy, &spec.placement, spec.state);
+    let filter = Intent::of(policy, spec, None).filter;
     let header = Header { policy: policy.name.clone(), source: "policy.yaml".to_owned() };
     firewall::generate(&filter, spec, &header, &Templates::default()).ok()
 }
@@ -82,7 +82,7 @@ fn own<'a>(line: &'a str, other: &str) -> &'a str {
 
 /// Whether a text would be live in a target's configuration.
 fn live(kind: &str, text: &str) -> bool {
-    let signs: &[&str] = match kind.starts_with("aws-") {
+    let signs: &[&str] = match kind.starts_with("aws-") || kind.starts_with("azure-") {
         true => &["\"", "${", "%{", "{{resolve"],
         false => &["\"", "`", "${", "$("],
     };

@@ -18,8 +18,8 @@ use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-fn kinds() -> [(&'static str, Kind); 5] {
-    ["aws-network-acl", "aws-security-group", "iptables", "nftables", "pf"]
+fn kinds() -> [(&'static str, Kind); 6] {
+    ["aws-network-acl", "aws-security-group", "azure-nsg", "iptables", "nftables", "pf"]
         .map(|word| (word, common::kind(word)))
 }
 

@@ -32,6 +32,13 @@ struct Tally {
 const SWAPS: &[(&str, &str)] = &[
     ("allow", "deny"),
     ("deny", "allow"),
+    ("Allow", "Deny"),
+    ("Deny", "Allow"),
+    ("Inbound", "Outbound"),
+    ("Outbound", "Inbound"),
+    ("Tcp", "Udp"),
+    ("Udp", "Tcp"),
+    ("Icmp", "*"),
     ("true", "false"),
     ("false", "true"),
     ("accept", "drop"),

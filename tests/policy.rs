@@ -326,6 +326,8 @@ mod schema {
         "target-group-quota",
         "target-lists",
         "target-log-prefix",
+        "target-nsg",
+        "target-nsg-quota",
         "target-pf",
         "target-wider",
         "unknown-builtin",

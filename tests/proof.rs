@@ -245,8 +245,13 @@ fn an_empty_artifact_is_not_a_policy() {
 }
 
 /// A firewall that looks at nothing more than it must.
-const BLIND: MatchCaps =
-    MatchCaps { source_ports: false, tcp_flags: false, hop_limit: false, link: true, behind: None };
+const BLIND: MatchCaps = MatchCaps {
+    source_ports: false,
+    icmp_types: false,
+    tcp_flags: false,
+    hop_limit: false,
+    ..MatchCaps::FULL
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]

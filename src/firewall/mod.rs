@@ -6,6 +6,7 @@
 
 mod aws_network_acl;
 mod aws_security_group;
+mod azure_nsg;
 pub mod caps;
 mod doubt;
 mod entries;
@@ -32,6 +33,7 @@ pub const REGISTRY: &[&dyn Firewall] = &[
     &pf::Pf,
     &aws_security_group::SecurityGroup,
     &aws_network_acl::NetworkAcl,
+    &azure_nsg::Nsg,
 ];
 
 /// A kind of firewall.

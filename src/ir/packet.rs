@@ -164,12 +164,13 @@ impl Rule {
     }
 }
 
-/// What a firewall can look at, beyond protocols, destination ports, ICMP types and the other side's
-/// addresses.
+/// What a firewall can look at, beyond protocols, destination ports and the other side's addresses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MatchCaps {
     /// Source ports.
     pub source_ports: bool,
+    /// ICMP types and codes.
+    pub icmp_types: bool,
     /// TCP flags.
     pub tcp_flags: bool,
     /// TTL or hop limit.
@@ -184,6 +185,7 @@ impl MatchCaps {
     /// All of it.
     pub const FULL: MatchCaps = MatchCaps {
         source_ports: true,
+        icmp_types: true,
         tcp_flags: true,
         hop_limit: true,
         link: true,

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Widening {
     /// The policy rules that it is for.
     pub origins: Vec<Origin>,
-    /// What is not looked at: `source ports`, `TCP flags`, `hop limits`.
+    /// What is not looked at: `source ports`, `ICMP types`, `TCP flags`, `hop limits`.
     pub lost: Vec<&'static str>,
     /// Packets that match now and did not before; another rule may allow them all the same.
     pub examples: Vec<Packet>,
@@ -101,6 +101,10 @@ fn without(rule: &Rule, way: Direction, sight: &MatchCaps) -> (Rule, Vec<&'stati
         wider.l4 = L4::product(protocols, PortSet::all(), rule.l4.destination().clone());
         lost.push("source ports");
     }
+    if !sight.icmp_types && rule.l4.words().is_some() {
+        wider.l4 = L4::protocols(rule.l4.protocol_set().clone());
+        lost.push("ICMP types");
+    }
     if !sight.tcp_flags && rule.tcp_flags != TcpFlags::Any {
         wider.tcp_flags = TcpFlags::Any;
         lost.push("TCP flags");
@@ -133,7 +137,9 @@ fn examples(
 ) -> Vec<Packet> {
     let Some(packet) = first(rule, place) else { return Vec::new() };
     let other_port = rule.l4.source().complement().ranges().iter().map(|(_, high)| *high).max();
+    let other_word = rule.l4.destination().complement().ranges().iter().map(|(low, _)| *low).min();
     let mut changed = vec![
+        Packet { destination_port: other_word.unwrap_or(packet.destination_port), ..packet },
         Packet { source_port: other_port.unwrap_or(packet.source_port), ..packet },
         Packet { tcp_flags: SYN, ..packet },
         Packet { hop_limit: packet.hop_limit.wrapping_add(1), ..packet },

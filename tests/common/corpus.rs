@@ -43,6 +43,7 @@ pub fn policies() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|ext| ext == "yaml"))
         .collect();
     found.push(root.join("examples/amazon-connect/policy.yaml"));
+    found.push(root.join("examples/azure/policy.yaml"));
     found.push(root.join("examples/contact-center/policy.yaml"));
     found.push(root.join("examples/contact-center/voice.yaml"));
     found.sort();

@@ -119,6 +119,7 @@ pub(in crate::firewall) fn sight(members: Option<&IpSet>) -> MatchCaps {
         hop_limit: false,
         link: false,
         behind: Some(members.cloned().unwrap_or_else(IpSet::all)),
+        ..MatchCaps::FULL
     }
 }
 

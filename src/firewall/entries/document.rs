@@ -111,12 +111,10 @@ impl Node {
 }
 
 /// Reads JSON whose text is kept as it is.
-#[allow(dead_code, reason = "for kinds that read an artifact's tree by itself")]
 pub(in crate::firewall) fn json(text: &str) -> Result<Node, ReadError> {
     Ok(listed(text)?.1)
 }
 
-#[allow(dead_code, reason = "for kinds that read an artifact's tree by itself")]
 impl Node {
     /// Returns the items of a list.
     pub(in crate::firewall) fn list(&self) -> Result<&[Node], ReadError> {
