@@ -129,7 +129,7 @@ resource "azurerm_network_security_group" "connect_desktops_terraform" {
 
   security_rule {
     name                   = "out-amazon-connect-signalling-tcp-v4"
-    description            = "amazon-connect/signalling, amazon-connect/static-files: Signalling and API calls, by the ranges of EC2"
+    description            = "amazon-connect/signalling, amazon-connect/static-files: Signalling and API calls, by the ranges of EC2; Static files of the control panel..."
     priority               = 1100
     direction              = "Outbound"
     access                 = "Allow"
@@ -520,7 +520,7 @@ resource "azurerm_network_security_group" "connect_desktops_terraform" {
 
   security_rule {
     name                   = "out-amazon-connect-signalling-tcp-v6"
-    description            = "amazon-connect/signalling, amazon-connect/static-files: Signalling and API calls, by the ranges of EC2"
+    description            = "amazon-connect/signalling, amazon-connect/static-files: Signalling and API calls, by the ranges of EC2; Static files of the control panel..."
     priority               = 1105
     direction              = "Outbound"
     access                 = "Allow"
