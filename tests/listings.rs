@@ -500,3 +500,34 @@ proptest! {
         }
     }
 }
+
+/// The rows of a table of the system: a name, and what stands after it.
+fn rows(path: &str) -> Vec<(String, String)> {
+    let Ok(table) = std::fs::read_to_string(path) else {
+        eprintln!("SKIPPED: no {path} to hold our names against");
+        return Vec::new();
+    };
+    let rows = table.lines().filter_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(!rows.is_empty(), "{path} has no row");
+    rows
+}
+
+#[test]
+fn names_of_protocols_and_services_are_the_systems() {
+    for (name, number) in rows("/etc/protocols") {
+        let known = portcullis::net::protocol::listed(&name);
+        assert!(known.is_none_or(|known| known.to_string() == number), "{name} is {number}");
+    }
+    let services = rows("/etc/services");
+    for (name, _) in &services {
+        let Some(known) = portcullis::net::service::port(name) else { continue };
+        let mut ports = services.iter().filter(|(other, _)| other == name);
+        let same =
+            |(_, port): &(String, String)| port.split('/').next() == Some(&known.to_string());
+        assert!(ports.any(same), "{name} is not {known}");
+    }
+}

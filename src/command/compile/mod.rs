@@ -93,7 +93,7 @@ fn proven<'a>(
         (artifacts, found)
     };
     let (artifacts, found) = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().spawn_scoped(scope, &prove);
+        let thread = std::thread::Builder::new().spawn_scoped(scope, prove);
         drafts.for_each(|draft| _ = made.send(draft));
         drop(made);
         match thread {

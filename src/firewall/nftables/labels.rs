@@ -1,7 +1,7 @@
 //! What may stand in an nftables file: identifiers, interface names, comments, log prefixes.
 
-use crate::diag::Code;
 use crate::firewall::Fault;
+use crate::firewall::text::{self, fault};
 use crate::ir::{Log, Origin};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write};
@@ -68,34 +68,12 @@ pub(super) fn push_safe(text: &mut String, what: impl Display) {
 
 /// Returns a rule's comment: where it comes from, then what the policy says of it.
 pub(super) fn comment(origins: &[Origin]) -> String {
-    let mut text = String::new();
-    for (i, origin) in origins.iter().enumerate() {
-        if i > 0 {
-            text.push_str(", ");
-        }
-        text.push_str(&origin.to_string());
-        if text.len() > COMMENT {
-            return cut(&text);
-        }
-    }
-    let said: BTreeSet<_> =
-        origins.iter().map(|o| o.comment.as_str()).filter(|c| !c.is_empty()).collect();
-    for (i, comment) in said.into_iter().enumerate() {
-        text.push_str(if i == 0 { ": " } else { "; " });
-        text.push_str(comment);
-    }
-    cut(&text)
+    cut(&text::comment(origins, COMMENT))
 }
 
 /// Makes a text safe and cuts it, visibly, to what a comment may have.
 pub(super) fn cut(text: &str) -> String {
-    let mut text = safe_text(text);
-    if text.len() > COMMENT {
-        let end = (0..=COMMENT - 3).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push_str("...");
-    }
-    text
+    text::cut(safe_text(text), COMMENT)
 }
 
 /// Checks the name of the table, which is the policy's.
@@ -146,11 +124,6 @@ pub(super) fn log(log: &Log, origin: Option<&Origin>) -> Option<Fault> {
         ));
     }
     None
-}
-
-/// Makes a fault of the one code that plans have.
-pub(super) fn fault(message: String, origin: Option<&Origin>, help: &str) -> Fault {
-    Fault { code: Code::NotExpressible, message, origin: origin.cloned(), help: help.to_owned() }
 }
 
 /// Names that are unique in the table.

@@ -1,7 +1,7 @@
 //! Packet rules taken apart into what one nft rule can say: a family, a verdict.
 
-use super::labels::fault;
 use crate::firewall::Fault;
+use crate::firewall::text::fault;
 use crate::ir::packet::{HopLimit, Rule};
 use crate::ir::{Action, L4, L4Kind};
 use crate::net::{Family, IpSet, ProtocolSet, protocol};

@@ -3,11 +3,12 @@
 use super::concatenation::Cell;
 use super::format::{hop_limit, l4, words};
 use super::group::{Item, arrange};
-use super::labels::{comment, cut, fault, interface, log, safe_text, table as table_name};
+use super::labels::{comment, cut, interface, log, safe_text, table as table_name};
 use super::options::Options;
 use super::pieces::{Piece, Verdict, pieces, verdicts};
 use super::sets::{Pool, Set, Side};
 use super::table::{self, family_match};
+use crate::firewall::text::fault;
 use crate::firewall::{Fault, Header};
 use crate::ir::packet::{Filter, TcpFlags};
 use crate::ir::{Action, Direction, L4, Log, Origin, Placement, StateMode};
