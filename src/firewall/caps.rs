@@ -136,7 +136,7 @@ fn markdown(firewall: &dyn Firewall) -> String {
 
 /// Says what a kind of firewall does not look at in a packet.
 pub fn not_looked_at(kind: &Kind) -> String {
-    let sight = kind.sight(None);
+    let sight = kind.match_caps(None);
     let fields = [
         (sight.source_ports, "source ports"),
         (sight.tcp_flags, "TCP flags"),

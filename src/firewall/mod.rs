@@ -57,13 +57,17 @@ pub trait Firewall: Sync {
         Vec::new()
     }
 
-    /// Returns what it can look at in a packet; `members` are the addresses behind it, where the policy says
-    /// them.
-    fn sight(&self, members: Option<&IpSet>) -> MatchCaps;
+    /// Returns what it can match in a packet: everything, unless it says less. `members` are the addresses
+    /// behind it, where the policy says them.
+    fn match_caps(&self, _members: Option<&IpSet>) -> MatchCaps {
+        MatchCaps::FULL
+    }
 
     /// Returns the packets that never come to this firewall, as conjunctions: nothing is claimed of them.
-    /// Only what the vendor documents, and other addresses than the members' own.
-    fn exempt(&self, spec: &Spec, members: Option<&IpSet>) -> Vec<Vec<Match>>;
+    /// None unless it says which; only what the vendor documents, and other addresses than the members' own.
+    fn exempt(&self, _spec: &Spec, _members: Option<&IpSet>) -> Vec<Vec<Match>> {
+        Vec::new()
+    }
 
     /// Plans and renders the files.
     ///
@@ -193,8 +197,8 @@ impl Kind {
     }
 
     /// Returns what it can look at in a packet.
-    pub fn sight(&self, members: Option<&IpSet>) -> MatchCaps {
-        self.firewall.sight(members)
+    pub fn match_caps(&self, members: Option<&IpSet>) -> MatchCaps {
+        self.firewall.match_caps(members)
     }
 
     /// Returns the endings of which the output must have one; none when any will do.

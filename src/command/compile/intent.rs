@@ -30,7 +30,7 @@ impl<'a> Intent<'a> {
     pub fn of(policy: &RuleSet, spec: &'a Spec, members: Option<&IpSet>) -> Self {
         let fitted = spec.kind.max_entries().map(|most| fit(policy, most));
         let (rules, grown) = fitted.as_ref().map_or((policy, &[][..]), |(r, g)| (r, g));
-        let sight = spec.kind.sight(members);
+        let sight = spec.kind.match_caps(members);
         let widened = pass::filter_for(rules, &spec.placement, spec.state, &sight);
         Intent {
             spec,

@@ -42,8 +42,8 @@ impl Firewall for NetworkAcl {
         ]
     }
 
-    fn sight(&self, members: Option<&IpSet>) -> MatchCaps {
-        aws::sight(members)
+    fn match_caps(&self, members: Option<&IpSet>) -> MatchCaps {
+        aws::match_caps(members)
     }
 
     fn exempt(&self, _: &Spec, members: Option<&IpSet>) -> Vec<Vec<Match>> {

@@ -42,7 +42,7 @@ impl Firewall for Nsg {
 
     /// Source ports and the addresses of both ends are looked at; ICMP types, TCP flags and hop limits
     /// cannot be said.
-    fn sight(&self, _: Option<&IpSet>) -> MatchCaps {
+    fn match_caps(&self, _: Option<&IpSet>) -> MatchCaps {
         MatchCaps {
             icmp_types: false,
             tcp_flags: false,

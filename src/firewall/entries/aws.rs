@@ -112,7 +112,7 @@ pub(in crate::firewall) fn logical(text: &str) -> String {
 }
 
 /// Neither looks at source ports, TCP flags or hop limits, nor at the addresses of the machines behind it.
-pub(in crate::firewall) fn sight(members: Option<&IpSet>) -> MatchCaps {
+pub(in crate::firewall) fn match_caps(members: Option<&IpSet>) -> MatchCaps {
     MatchCaps {
         source_ports: false,
         tcp_flags: false,

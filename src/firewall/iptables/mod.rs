@@ -16,9 +16,9 @@ use super::caps::Caps;
 use super::options::OptionSpec;
 use super::render::Templates;
 use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
-use crate::ir::packet::{Filter, MatchCaps};
+use crate::ir::packet::Filter;
 use crate::net::{Family, IpSet};
-use crate::program::{Match, Program};
+use crate::program::Program;
 use crate::timing::phase;
 use options::Options;
 
@@ -40,14 +40,6 @@ impl Firewall for Iptables {
             ("ipset.conf.j2", include_str!("../../../templates/ipset.conf.j2")),
             ("iptables-apply.sh.j2", include_str!("../../../templates/iptables-apply.sh.j2")),
         ]
-    }
-
-    fn sight(&self, _: Option<&IpSet>) -> MatchCaps {
-        MatchCaps::FULL
-    }
-
-    fn exempt(&self, _: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
-        Vec::new()
     }
 
     fn generate(

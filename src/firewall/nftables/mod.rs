@@ -20,9 +20,9 @@ use super::options::OptionSpec;
 use super::render::Templates;
 use super::{Fault, File, Firewall, Header, Listing, ReadError, Spec};
 use crate::diag::{Code, Limit};
-use crate::ir::packet::{Filter, MatchCaps};
+use crate::ir::packet::Filter;
 use crate::net::IpSet;
-use crate::program::{Match, Program};
+use crate::program::Program;
 use crate::timing::phase;
 use options::Options;
 
@@ -50,14 +50,6 @@ impl Firewall for Nftables {
             Code::ListingNotRead,
             "definitions of definitions double",
         )]
-    }
-
-    fn sight(&self, _: Option<&IpSet>) -> MatchCaps {
-        MatchCaps::FULL
-    }
-
-    fn exempt(&self, _: &Spec, _: Option<&IpSet>) -> Vec<Vec<Match>> {
-        Vec::new()
     }
 
     fn generate(

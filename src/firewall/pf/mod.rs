@@ -81,7 +81,7 @@ impl Firewall for Pf {
     }
 
     /// pf has no match on the TTL or hop limit of a packet (pf.conf(5); `min-ttl` rewrites it).
-    fn sight(&self, _: Option<&IpSet>) -> MatchCaps {
+    fn match_caps(&self, _: Option<&IpSet>) -> MatchCaps {
         MatchCaps { hop_limit: false, ..MatchCaps::FULL }
     }
 
