@@ -252,7 +252,8 @@ fn a_template_of_ones_own_is_held_to_the_same_proof() {
     };
     let (code, stdout, stderr) = compile(&format!("# Ours\n{builtin}"), &["-o", "-"]);
     assert!(code == 0 && stdout.starts_with("# Ours\n# Generated"), "{stderr}");
-    let wider = builtin.replace("{%- if rule.matches %}", "{%- if false %}");
+    let port = "{{ rule.matches | replace('tcp dport 443', 'meta l4proto tcp') }}";
+    let wider = builtin.replace("{{ rule.matches }}", port);
     let (code, _, stderr) = compile(&wider, &[]);
     assert!(code == 2 && stderr.contains("error[not-proven]"), "{stderr}");
     assert!(stderr.contains("a packet that shows it: "), "{stderr}");

@@ -508,7 +508,7 @@ fn outputs_are_not_written_over_inputs() {
     // Reports, too, over everything that was read.
     for report in ["list.nft", "lib.nft", "./policy.yaml"] {
         let said = place.run(&["test", "--junit", report]);
-        assert!(said.code == 2 && said.text.contains("written over"), "{}", said.text);
+        assert!(said.code == 2 && said.text.contains("would overwrite"), "{}", said.text);
     }
 }
 
