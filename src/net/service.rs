@@ -117,6 +117,9 @@ const NAMES: &[(&str, u16)] = &[
 
 /// Returns the port of a service's name, or the number itself.
 pub fn port(text: &str) -> Option<u16> {
-    let known = NAMES.iter().find(|(name, _)| *name == text).map(|(_, port)| *port);
-    known.or_else(|| text.parse().ok())
+    // Numbers are by far the most.
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return text.parse().ok();
+    }
+    NAMES.iter().find(|(name, _)| *name == text).map(|(_, port)| *port)
 }
