@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::lex::{self, Kind, Token};
-use super::{Expression, expression};
+use super::{Expression, Word, expression};
 
 /// A list of elements, as it stands between its braces.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,13 @@ impl<'a> Elements<'_, 'a> {
                 let (mut tokens, mut line) = (Vec::new(), *line);
                 let mut pieces = text.split(',').peekable();
                 while let Some(piece) = pieces.next() {
+                    if let Some(element) = number(piece, line) {
+                        if !take(&element) {
+                            return false;
+                        }
+                        line += piece.bytes().filter(|b| *b == b'\n').count();
+                        continue;
+                    }
                     tokens.clear();
                     lex::words(piece, line, &mut tokens);
                     line += piece.bytes().filter(|b| *b == b'\n').count();
@@ -50,6 +57,21 @@ impl<'a> Elements<'_, 'a> {
             }
         }
     }
+}
+
+/// Returns an element that is one number, address, prefix or range of them, as nearly all are: nothing in it
+/// needs the grammar.
+fn number<'t, 'a>(piece: &'a str, line: usize) -> Option<Element<'t, 'a>> {
+    let text = piece.trim_matches([' ', '\t', '\n']);
+    let plain = |b: u8| b.is_ascii_hexdigit() || b":./-".contains(&b);
+    let whole = text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(plain);
+    if !whole || text.ends_with(':') {
+        return None;
+    }
+    let before = piece.len() - piece.trim_start_matches([' ', '\t', '\n']).len();
+    let line = line + piece.bytes().take(before).filter(|b| *b == b'\n').count();
+    let key = Some(Expression::Value(Word { text, line }));
+    Some(Element { key, further: &[], data: &[] })
 }
 
 fn list<'a>(tokens: &[Token<'a>], take: &mut Take<'_, 'a>) -> bool {
@@ -92,4 +114,24 @@ pub(super) fn braces<'t, 'a>(cursor: &mut Cursor<'t, 'a>) -> Option<Elements<'t,
         [Token { kind: Kind::Elements(text), line }] => Elements::Text(text, *line),
         inside => Elements::Tokens(inside),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_elements_as_the_grammar_has_them() {
+        let text =
+            "10.0.0.0/8, \n\t10.0.0.1-10.0.0.9 ,2001:db8::/32,80,\n0x10, 1-,5:6, 00, 1.2.3.4\n";
+        for piece in text.split(',') {
+            let Some(quick) = number(piece, 7) else { continue };
+            let mut tokens = Vec::new();
+            lex::words(piece, 7, &mut tokens);
+            let slow = element(&mut Cursor::new(&tokens));
+            assert_eq!(format!("{:?}", quick.key), format!("{:?}", slow.key), "{piece}");
+            assert!(slow.data.is_empty(), "{piece}");
+        }
+        assert!(number("80:", 1).is_none() && number("10.0.0.1 timeout 1h", 1).is_none());
+    }
 }
