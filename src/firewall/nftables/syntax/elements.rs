@@ -59,19 +59,30 @@ impl<'a> Elements<'_, 'a> {
     }
 }
 
-/// Returns an element that is one number, address, prefix or range of them, as nearly all are: nothing in it
-/// needs the grammar.
+/// Returns an element that is a number, address, prefix or range of them, or several joined by dots, as nearly
+/// all are: nothing in it needs the grammar.
 fn number<'t, 'a>(piece: &'a str, line: usize) -> Option<Element<'t, 'a>> {
     let text = piece.trim_matches([' ', '\t', '\n']);
-    let plain = |b: u8| b.is_ascii_hexdigit() || b":./-".contains(&b);
-    let whole = text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(plain);
-    if !whole || text.ends_with(':') {
-        return None;
-    }
     let before = piece.len() - piece.trim_start_matches([' ', '\t', '\n']).len();
     let line = line + piece.bytes().take(before).filter(|b| *b == b'\n').count();
-    let key = Some(Expression::Value(Word { text, line }));
-    Some(Element { key, further: &[], data: &[] })
+    let value = |text: &'a str| is_number(text).then_some(Expression::Value(Word { text, line }));
+    let key = match text.contains(' ') {
+        false => value(text)?,
+        true => {
+            let values: Option<Vec<_>> = text.split(" . ").map(value).collect();
+            Expression::Concatenation(values?)
+        }
+    };
+    Some(Element { key: Some(key), further: &[], data: &[] })
+}
+
+/// Tells whether a word is a number, an address, a prefix or a range, or one of the usual protocols.
+fn is_number(word: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_hexdigit() || b":./-".contains(&b);
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word.bytes().all(plain)
+        && !word.ends_with(':')
+        || matches!(word, "tcp" | "udp")
 }
 
 fn list<'a>(tokens: &[Token<'a>], take: &mut Take<'_, 'a>) -> bool {
@@ -122,8 +133,7 @@ mod tests {
 
     #[test]
     fn numbers_are_elements_as_the_grammar_has_them() {
-        let text =
-            "10.0.0.0/8, \n\t10.0.0.1-10.0.0.9 ,2001:db8::/32,80,\n0x10, 1-,5:6, 00, 1.2.3.4\n";
+        let text = "10.0.0.0/8, \n\t10.0.0.1-10.0.0.9 ,2001:db8::/32,80,tcp . 443, 10.0.0.1 . 1-5 . udp,1 .2, 1 . 2 . ,1 . accept,\n0x10, 1-,5:6, 00, 1.2.3.4\n";
         for piece in text.split(',') {
             let Some(quick) = number(piece, 7) else { continue };
             let mut tokens = Vec::new();
@@ -132,6 +142,7 @@ mod tests {
             assert_eq!(format!("{:?}", quick.key), format!("{:?}", slow.key), "{piece}");
             assert!(slow.data.is_empty(), "{piece}");
         }
+        assert!(number("1 . tcp", 1).is_some() && number("1 . @s", 1).is_none());
         assert!(number("80:", 1).is_none() && number("10.0.0.1 timeout 1h", 1).is_none());
     }
 }
